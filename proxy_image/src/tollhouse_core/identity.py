@@ -1,0 +1,79 @@
+"""Who is asking, and the session in which they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Proof(StrEnum):
+    """How an identity was proved."""
+
+    OIDC = "OIDC"
+    SERVICE_ACCOUNT = "ServiceAccount"
+    SAML = "SAML"
+    TOLLHOUSE = "Tollhouse"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccountName:
+    """A Kubernetes ServiceAccount, as its token names it."""
+
+    namespace: str
+    name: str
+
+    @property
+    def kubernetes_user(self) -> str:
+        """The user name under which the API server knows this account."""
+        return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OnBehalfOf:
+    """The human behind an agent."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    kubernetes_user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A proven identity. `name` is unique only together with `provider`.
+
+    `claims` holds the token's verified claims as plain JSON values. `expires_at` is the moment
+    the proof ends (UTC); None only for proofs that do not end.
+    """
+
+    name: str
+    provider: str
+    proof: Proof
+    groups: tuple[str, ...] = ()
+    claims: Mapping[str, object] = field(default_factory=dict)
+    on_behalf_of: OnBehalfOf | None = None
+    kubernetes_user: str | None = None
+    service_account: ServiceAccountName | None = None
+    expires_at: datetime | None = None
+    token_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One client connection, from the proof of identity to its end.
+
+    `user` is what the client asked to be (a startup packet's `user`), never a proof of anything.
+    `address` is the peer's as `host:port`.
+    """
+
+    id: str
+    connection: str
+    namespace: str
+    protocol: str
+    identity: Identity
+    database: str
+    user: str
+    application_name: str
+    address: str
+    started_at: datetime

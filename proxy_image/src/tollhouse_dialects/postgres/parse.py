@@ -1,0 +1,84 @@
+"""The one seam to PostgreSQL's own grammar (pglast, libpg_query).
+
+Only the JSON path is used: on deep input it raises, where building Python AST objects would
+crash the process. Text is guarded before the parser sees it: a NUL would silently hide what
+follows, and size bounds the time the parser may take.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pglast.parser import ParseError, deparse_protobuf, parse_sql_json, parse_sql_protobuf
+
+Tree = dict[str, Any]
+"""A libpg_query JSON node: {"SelectStmt": {...}}."""
+
+MAX_SQL_BYTES = 256 * 1024
+"""Longer statements are refused before parsing."""
+
+
+@dataclass(frozen=True)
+class SqlSyntaxError(Exception):
+    """The text is not one PostgreSQL would parse (or is refused before parsing).
+
+    `position` is the 0-based character offset into the text, None where there is none.
+    """
+
+    message: str
+    position: int | None = None
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStatement:
+    """One statement: its tree, and where it stands in the text (byte offset and length)."""
+
+    tree: Tree
+    start: int
+    length: int
+
+
+def guard_text(text: str) -> bytes:
+    """The text as UTF-8. Raises SqlSyntaxError for NUL, lone surrogates and over-long text."""
+    if "\0" in text:
+        raise SqlSyntaxError("a statement must not contain a NUL character", text.index("\0"))
+    try:
+        raw = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise SqlSyntaxError("a statement must be valid UTF-8", error.start) from None
+    if len(raw) > MAX_SQL_BYTES:
+        raise SqlSyntaxError(f"a statement may have {MAX_SQL_BYTES} bytes at most, this one has {len(raw)}")
+    return raw
+
+
+def parse(text: str) -> tuple[ParsedStatement, ...]:
+    """Parses a text of any number of statements; () for one without any. Raises SqlSyntaxError."""
+    raw = guard_text(text)
+    try:
+        document = json.loads(parse_sql_json(text))
+    except ParseError as error:
+        message = str(error.args[0]) if error.args else "syntax error"
+        position = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else None
+        raise SqlSyntaxError(message, position) from None
+    except (RecursionError, ValueError):
+        raise SqlSyntaxError("the statement is nested too deeply") from None
+    statements = []
+    for item in document.get("stmts", []):
+        start = item.get("stmt_location", 0)
+        length = item.get("stmt_len", 0) or len(raw) - start
+        statements.append(ParsedStatement(item["stmt"], start, length))
+    return tuple(statements)
+
+
+def deparse(text: str) -> str:
+    """The text in PostgreSQL's own canonical spelling. Raises SqlSyntaxError."""
+    guard_text(text)
+    try:
+        return str(deparse_protobuf(parse_sql_protobuf(text)))
+    except ParseError as error:
+        raise SqlSyntaxError(str(error.args[0]) if error.args else "syntax error") from None

@@ -1,0 +1,86 @@
+"""How a protocol asks for a verdict, and tells what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from tollhouse_core.decision import Permitted, Verdict
+from tollhouse_core.identity import Session
+from tollhouse_core.operation import Operation
+
+FactLookup = Callable[[frozenset[str]], Awaitable[Mapping[str, object]]]
+"""Finds facts that cost something (`estimatedRows`); called only if a rule mentions them."""
+
+Waiting = Callable[[str, str], None]
+"""Called with (request name, words for the client) when a verdict starts to wait for people."""
+
+
+class Outcome(StrEnum):
+    """What became of an operation that was permitted."""
+
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    LOST = "Lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The end of a permitted operation. `error_code` is the backend's own (an SQLSTATE)."""
+
+    operation_id: int
+    outcome: Outcome
+    rows: int = 0
+    bytes: int = 0
+    error_code: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """A limit on rows or bytes was met in the middle of a result."""
+
+    message: str
+    hint: str
+    retry_after_seconds: float
+
+
+class Judge(Protocol):
+    """The one door through which every operation goes.
+
+    One Judge serves one session. Fail closed: any unexpected error of an implementation must
+    end the session.
+    """
+
+    @property
+    def revision(self) -> str:
+        """The bundle in force now; "" when there is none. A cached verdict of another revision
+        must not be used."""
+        ...
+
+    def judge(
+        self, operation: Operation, facts: FactLookup, waiting: Waiting
+    ) -> Verdict | Awaitable[Verdict]:
+        """The verdict, at once where nothing must be awaited. The audit has accepted the event
+        before this answers. Cancelling the awaitable withdraws a pending approval."""
+        ...
+
+    def again(self, permitted: Permitted, operation: Operation) -> Verdict | None:
+        """The verdict for running the same thing once more from a cache: audited and counted
+        against limits like any other. None when it must be judged anew (revision moved, or
+        the verdict was not cacheable)."""
+        ...
+
+    def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
+        """Counts what goes out to the client, before it goes; an Overrun must end the result."""
+        ...
+
+    def completed(self, completion: Completion) -> None:
+        """Records what became of a permitted operation."""
+        ...
+
+
+JudgeForSession = Callable[[Session], Judge]

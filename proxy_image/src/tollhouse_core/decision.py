@@ -173,7 +173,10 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """Some access is denied, or no rule allows it (then `rule` is empty)."""
+    """Some access is denied, or no rule allows it (then `rule` is empty).
+
+    `limits` count the refused operation too.
+    """
 
     revision: str
     rule: RuleRef
@@ -181,6 +184,7 @@ class Deny:
     hint: str = ""
     observed: tuple[Observation, ...] = ()
     cacheable: bool = False
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,8 @@ class Operation:
     `action` is the native tag ("SELECT", "CREATE TABLE"). `facts` are typed values conditions
     read (`hasWhere`, `inTransaction`). `text` is for people and the audit. `canonical` is a form
     of the text in which equal meaning has equal bytes; it goes into approval digests, with
-    `parameters`, the bound values as text (None is NULL).
+    `parameters`, the bound values as text (None is NULL). `counted` is False for what a limit on
+    queries passes over: the session language (BEGIN, SET, SHOW ...).
     """
 
     action: str
@@ -90,6 +91,7 @@ class Operation:
     text: str = ""
     canonical: str = ""
     parameters: tuple[str | None, ...] = ()
+    counted: bool = True
 
     @property
     def opaque(self) -> bool:

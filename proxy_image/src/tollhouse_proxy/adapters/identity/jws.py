@@ -1,0 +1,22 @@
+"""The signature alone (RFC 7515 section 5.2). The one importer of PyJWT.
+
+PyJWT is asked one question with one algorithm and one key. All that surrounds the signature is
+decided by `form`, `keys` and `checks`.
+"""
+
+from __future__ import annotations
+
+from jwt import PyJWK
+from jwt.api_jws import PyJWS
+
+from tollhouse_proxy.adapters.identity.keys import Jwk
+
+
+def signature_holds(token: str, key: Jwk, algorithm: str) -> bool:
+    """Whether `key` made the signature of `token` by `algorithm`. False for an unusable key."""
+    try:
+        PyJWS(algorithms=[algorithm]).decode(token, PyJWK(dict(key), algorithm), algorithms=[algorithm])
+    except Exception:
+        # Not only PyJWT's own errors: whatever goes wrong in there, nothing has been proved.
+        return False
+    return True

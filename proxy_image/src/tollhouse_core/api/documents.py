@@ -1,0 +1,137 @@
+"""Documents to models and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from tollhouse_core.api.access_policy import AccessPolicy
+from tollhouse_core.api.approval_request import ApprovalRequest
+from tollhouse_core.api.audit_sink import AuditSink
+from tollhouse_core.api.complaints import closest, explain
+from tollhouse_core.api.connection import Connection
+from tollhouse_core.api.identity_provider import IdentityProvider
+from tollhouse_core.api.meta import API_VERSION, DEFAULT_NAMESPACE
+from tollhouse_core.api.problems import InvalidObject, Problem
+from tollhouse_core.api.shape import ApiModel
+
+AnyObject = Connection | AccessPolicy | ApprovalRequest | IdentityProvider | AuditSink
+
+API_OBJECTS: Mapping[str, type[AnyObject]] = {
+    "Connection": Connection,
+    "AccessPolicy": AccessPolicy,
+    "ApprovalRequest": ApprovalRequest,
+    "IdentityProvider": IdentityProvider,
+    "AuditSink": AuditSink,
+}
+"""Every kind of `tollhouse.dev/v1alpha1`, by its name."""
+
+DEEPEST = 64
+Model = TypeVar("Model", bound=ApiModel)
+
+
+def parse_object(document: Mapping[str, Any]) -> AnyObject:
+    """The object a document holds (as read from YAML or JSON). Raises InvalidObject."""
+    if not isinstance(document, Mapping):
+        raise InvalidObject([Problem("", f"expected an object (a mapping), found {_sort(document)}")])
+    kind = document.get("kind")
+    problem = _kind_problem(document.get("apiVersion"), kind)
+    if problem or not isinstance(kind, str):
+        raise InvalidObject([problem or Problem("kind", "expected text")])
+    model = API_OBJECTS[kind]
+    parsed: AnyObject = _parse(model, document, _title(model, document))
+    if not parsed.metadata.name and not parsed.metadata.generate_name:
+        raise InvalidObject([Problem("metadata.name", "required, but missing", parsed.title)])
+    return parsed
+
+
+def parse_part(model: type[Model], document: Mapping[str, Any], title: str = "") -> Model:
+    """A part of an object, a spec for one. Raises InvalidObject, paths relative to the part."""
+    return _parse(model, document, title)
+
+
+def to_document(model: ApiModel) -> dict[str, Any]:
+    """The document of a model: plain JSON values, camelCase, nothing that is absent.
+
+    Defaults are written out. A status that says nothing is left out.
+    """
+    document: dict[str, Any] = model.model_dump(mode="json", by_alias=True)
+    if isinstance(model, Connection | AccessPolicy | ApprovalRequest | IdentityProvider | AuditSink):
+        untouched = type(model).model_fields["status"].default
+        if model.status == untouched:
+            document.pop("status", None)
+    return document
+
+
+def _parse(model: type[Model], document: Mapping[str, Any], title: str) -> Model:
+    try:
+        text = json.dumps(_plain(document, 0), allow_nan=False, ensure_ascii=True)
+    except ValueError as error:
+        raise InvalidObject([Problem("", str(error), title)]) from None
+    try:
+        # From JSON and strict: "5432" is no number and 1 is no text, as in Kubernetes.
+        return model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise InvalidObject(explain(model, error, title)) from None
+
+
+def _kind_problem(version: object, kind: object) -> Problem | None:
+    if version is None:
+        return Problem("apiVersion", f"required, but missing; write {API_VERSION}")
+    if version != API_VERSION:
+        return Problem("apiVersion", f"expected {API_VERSION}, found {_shown(version)}")
+    if kind is None:
+        return Problem("kind", f"required, but missing; expected one of {', '.join(API_OBJECTS)}")
+    if not isinstance(kind, str) or kind not in API_OBJECTS:
+        hint = closest(str(kind), API_OBJECTS)
+        ask = f"; did you mean {hint}?" if hint else ""
+        return Problem("kind", f"expected one of {', '.join(API_OBJECTS)}; found {_shown(kind)}{ask}")
+    return None
+
+
+def _title(model: type[AnyObject], document: Mapping[str, Any]) -> str:
+    metadata = document.get("metadata")
+    known = metadata if isinstance(metadata, Mapping) else {}
+    name = known.get("name") or known.get("generateName") or "(without a name)"
+    where = "" if model.scope == "Cluster" else f"{known.get('namespace') or DEFAULT_NAMESPACE}/"
+    return f"{document['kind']} {where}{name}"[:320]
+
+
+def _plain(value: object, depth: int) -> object:
+    """The same in JSON's own types. YAML knows dates; JSON and Kubernetes write them as text."""
+    if depth > DEEPEST:
+        raise ValueError(f"nested deeper than {DEEPEST} levels")
+    match value:
+        case Mapping():
+            for key in value:
+                if not isinstance(key, str):
+                    raise ValueError(
+                        f"expected text as a field's name, found {_shown(key)}; put it in quotes"
+                    )
+            return {key: _plain(item, depth + 1) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item, depth + 1) for item in value]
+        case datetime():
+            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+            return moment.isoformat()
+        case date():
+            return value.isoformat()
+        case float() if value != value or value in {float("inf"), float("-inf")}:
+            raise ValueError("expected a finite number, found one that is not")
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            raise ValueError(f"expected plain YAML or JSON values, found {_sort(value)}")
+
+
+def _sort(value: object) -> str:
+    return {list: "a list", str: "text", type(None): "nothing"}.get(type(value), type(value).__name__)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,196 @@
+"""The base of all models, and rules on their shape that hold here and in the CRD alike.
+
+A shape rule is declared once, on the model. The same declaration checks a parsed model and
+becomes a CEL rule of the CRD, so the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+# Words that CEL reserves; Kubernetes spells fields of these names with underscores around.
+_CEL_RESERVED = frozenset(
+    "true false null in as break const continue else for function if import let loop package "
+    "namespace return var void while".split()
+)
+
+
+def wire_name(attribute: str) -> str:
+    """The name on the wire: `ca_ref` is `caRef`, and `with_` (a word of Python) is `with`."""
+    return to_camel(attribute.rstrip("_"))
+
+
+def cel_name(attribute: str) -> str:
+    """The name in CEL rules of a CRD."""
+    name = wire_name(attribute)
+    return f"__{name}__" if name in _CEL_RESERVED else name
+
+
+def present(attribute: str) -> str:
+    """CEL for: this field is there."""
+    return f"has(self.{cel_name(attribute)})"
+
+
+@dataclass(frozen=True, slots=True)
+class CelRule:
+    """One entry of x-kubernetes-validations. `field` is the path it complains about (`.votes`)."""
+
+    rule: str
+    message: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExactlyOne:
+    """Exactly one of `fields` is there. `what` says what they are together ("action")."""
+
+    fields: tuple[str, ...]
+    what: str
+
+    def complaint(self, model: Mapping[str, object]) -> str:
+        """Words for people; "" when the model is fine."""
+        found = [wire_name(name) for name in self.fields if _there(model.get(name))]
+        if len(found) == 1:
+            return ""
+        return f"{self._expected}; found {' and '.join(found) if found else 'none of them'}"
+
+    @property
+    def _expected(self) -> str:
+        return f"expected exactly one {self.what}: {_listed(self.fields)}"
+
+    @property
+    def cel(self) -> CelRule:
+        """The same in the CRD."""
+        flags = ", ".join(present(name) for name in self.fields)
+        return CelRule(f"[{flags}].filter(x, x).size() == 1", self._expected)
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeastOne:
+    """One or more of `fields` are there."""
+
+    fields: tuple[str, ...]
+
+    def complaint(self, model: Mapping[str, object]) -> str:
+        """Words for people; "" when the model is fine."""
+        return "" if any(_there(model.get(name)) for name in self.fields) else f"{self._expected}; found none"
+
+    @property
+    def _expected(self) -> str:
+        return f"expected at least one of {_listed(self.fields)}"
+
+    @property
+    def cel(self) -> CelRule:
+        """The same in the CRD."""
+        return CelRule(" || ".join(present(name) for name in self.fields), self._expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Where `field` is there, at least one of `others` must be there too; `why` tells what to do."""
+
+    field: str
+    others: tuple[str, ...]
+    why: str
+
+    def complaint(self, model: Mapping[str, object]) -> str:
+        """Words for people; "" when the model is fine."""
+        if not _there(model.get(self.field)) or any(_there(model.get(name)) for name in self.others):
+            return ""
+        return self.why
+
+    @property
+    def cel(self) -> CelRule:
+        """The same in the CRD."""
+        others = " || ".join(present(name) for name in self.others)
+        return CelRule(f"!{present(self.field)} || {others}", self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Any other rule: `check` on the model's attributes, `rule` the same in CEL, `why` for people.
+
+    `field` is the attribute it complains about, "" the model as a whole.
+    """
+
+    check: Callable[[Any], bool]
+    rule: str
+    why: str
+    field: str = ""
+
+    @property
+    def cel(self) -> CelRule:
+        """The same in the CRD."""
+        return CelRule(self.rule, self.why, f".{wire_name(self.field)}" if self.field else "")
+
+
+Shape = ExactlyOne | AtLeastOne | Needs | Holds
+
+
+class ApiModel(BaseModel):
+    """Strict, frozen, snake_case here and camelCase on the wire.
+
+    `shape` are the rules on which fields go together. `cel` are further rules that only an API
+    server can check (those that compare with the object's former version).
+    """
+
+    model_config = ConfigDict(
+        alias_generator=wire_name,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+    )
+
+    shape: ClassVar[tuple[Shape, ...]] = ()
+    cel: ClassVar[tuple[CelRule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _has_its_shape(self) -> Self:
+        for rule in self.shape:
+            if isinstance(rule, Holds):
+                field, words = rule.field, "" if rule.check(self) else rule.why
+            else:
+                field, words = "", rule.complaint(self.__dict__)
+            if words:
+                # Braces are escaped by passing the words as context, never as the template.
+                context = {"words": words, "at": wire_name(field) if field else ""}
+                raise PydanticCustomError("shape", "{words}", context)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = handler(self)
+        absent = {name for name in type(self).model_fields if _absent(getattr(self, name))}
+        return {
+            key: value
+            for key, value in document.items()
+            if key not in absent and key not in {wire_name(name) for name in absent}
+        }
+
+    def chosen(self, *fields: str) -> str:
+        """Which of `fields` is there, by its name on the wire; "" if none is."""
+        return next((wire_name(name) for name in fields if _there(getattr(self, name))), "")
+
+
+class Marker(ApiModel):
+    """An object without fields, `{}`: being there is all it says."""
+
+
+def _there(value: object) -> bool:
+    return value is not None and value != () and value != {}
+
+
+def _absent(value: object) -> bool:
+    return not _there(value)
+
+
+def _listed(fields: tuple[str, ...]) -> str:
+    names = [wire_name(name) for name in fields]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,58 @@
+# Everything here works in a fresh clone with nothing but make and Python 3.11 or later; what a target needs
+# beyond that is fetched or built into the cache (TOLLHOUSE_CACHE, default ~/.cache/tollhouse), or named in words.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# Asked for once per recipe, and only by recipes that use it.
+ENVIRONMENT = environment=$$(./.ci/environment) && PATH="$$environment/bin:$$PATH" && export PATH
+PYTEST = python -m pytest
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: ## Run the quickstart without a cluster; TOUR=1, or no terminal: play the tour and end
+	@$(ENVIRONMENT) && python -m tollhouse_operator demo $(if $(TOUR),--tour)
+
+.PHONY: test
+test: lint types contracts tests ## Lint, types, contracts, unit tests, tests against real servers and a control plane
+
+.PHONY: lint
+lint: ## Lint, and check the format
+	@$(ENVIRONMENT) && ruff check . && ruff format --check .
+
+.PHONY: format
+format: ## Put the format right
+	@$(ENVIRONMENT) && ruff check --fix . && ruff format .
+
+.PHONY: types
+types: ## Check types
+	@$(ENVIRONMENT) && mypy && mypy -p kit
+
+.PHONY: contracts
+contracts: ## Check who may import whom
+	@$(ENVIRONMENT) && lint-imports
+
+.PHONY: tests
+tests: ## Run the tests; ARGS="tests/core -k masks" for some of them
+	@$(ENVIRONMENT) && $(PYTEST) $(ARGS)
+
+.PHONY: e2e
+e2e: ## Journeys on a cluster: KUBECONFIG's if set, else a node of our own (root)
+	@$(ENVIRONMENT) && $(PYTEST) e2e --timeout 900 $(ARGS)
+
+.PHONY: bench
+bench: ## Measure; prints a table and writes benchmarks/latest.json
+	@$(ENVIRONMENT) && python -m benchmarks $(ARGS)
+
+.PHONY: crds
+crds: ## Generate crds/ and the API reference from the API types
+	@$(ENVIRONMENT) && python -m tollhouse_operator crds crds
+
+.PHONY: lock
+lock: ## Resolve the dependencies anew into requirements.lock
+	@$(ENVIRONMENT) && python -m pip install -q --disable-pip-version-check uv && \
+	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock

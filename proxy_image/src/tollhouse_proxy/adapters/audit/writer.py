@@ -1,0 +1,113 @@
+"""The thread that seals and writes: the loop queues events, this side does everything slow.
+
+Group commit: while one batch is being synced the next one gathers, and an idle writer lingers two
+milliseconds after waking, so that a busy proxy wakes it a few hundred times a second at most.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from tollhouse_core.audit.chain import Chain
+from tollhouse_core.audit.event import Event
+from tollhouse_proxy.adapters.audit.channel import Channel
+
+LINGER_SECONDS = 0.002
+RETRY_SECONDS = 0.5
+BATCH_EVENTS = 2000
+
+
+class Writer:
+    """Takes events from one thread (the event loop's) and writes them in another.
+
+    `failure` is read by the loop: not empty means nothing more may be accepted. `written` counts
+    events that are delivered; `on_progress` is called, in the writer's thread, when it or
+    `failure` moved.
+    """
+
+    def __init__(self, chain: Chain, channels: Sequence[Channel], on_progress: Callable[[], None]) -> None:
+        self._chain = chain
+        self._channels = tuple(channels)
+        self._on_progress = on_progress
+        self._wake = threading.Event()
+        self._urgent = threading.Event()
+        self._stopping = False
+        self._sealed = 0
+        self.idle = False
+        self.may_spool = False
+        self.queue: deque[Event] = deque()
+        self.failure = ""
+        self.written = 0
+        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread; what an earlier process left in a spool is delivered first."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Tells an idle writer that there is work. Cheap; call it when `idle` is set."""
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Somebody waits for what is queued: no lingering."""
+        self._urgent.set()
+        self._wake.set()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Writes what is queued and ends the thread; False when that took too long."""
+        self._stopping = True
+        self.hurry()
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._put(b"")
+            self._report()
+            while self._turn():
+                pass
+            for channel in self._channels:
+                channel.close()
+        except Exception as error:
+            # Fail closed: without its writer the audit takes nothing more.
+            self.failure = f"the audit writer failed: {type(error).__name__}: {str(error)[:200]}"
+            self._on_progress()
+
+    def _turn(self) -> bool:
+        """One round; False when there is nothing left and it was told to stop."""
+        self._await_work()
+        batch = self._take()
+        if batch or any(channel.waiting for channel in self._channels):
+            self._put(b"".join(map(self._chain.seal, batch)))
+            self._sealed += len(batch)
+            self._report()
+        return bool(self.queue) or not self._stopping
+
+    def _await_work(self) -> None:
+        waiting = any(channel.waiting for channel in self._channels)
+        self.idle = True
+        if not self.queue and not self._stopping:
+            self._wake.wait(RETRY_SECONDS if waiting else None)
+        self.idle = False
+        self._wake.clear()
+        if waiting and self.failure and not self._stopping:
+            self._urgent.wait(RETRY_SECONDS)
+        elif not self._stopping:
+            self._urgent.wait(LINGER_SECONDS)
+        self._urgent.clear()
+
+    def _take(self) -> list[Event]:
+        queue = self.queue
+        return [queue.popleft() for _ in range(min(len(queue), BATCH_EVENTS))]
+
+    def _put(self, lines: bytes) -> None:
+        for channel in self._channels:
+            channel.put(lines, may_spool=self.may_spool)
+        self.failure = "; ".join(channel.failure for channel in self._channels if channel.failure)
+
+    def _report(self) -> None:
+        if all(channel.delivered for channel in self._channels):
+            self.written = self._sealed
+        self._on_progress()

@@ -22,26 +22,34 @@ Claims = Mapping[str, object]
 _MISSING = object()
 
 
-def identity_from(claims: Claims, provider: TrustedProvider) -> Identity:
+def identity_from(claims: Claims, provider: TrustedProvider, own_cluster: bool) -> Identity:
     """The identity that these verified claims prove. Raises Refused."""
     require_claims(claims, provider.required)
-    return service_account_identity(claims, provider) if provider.cluster else oidc_identity(claims, provider)
+    if provider.kubernetes:
+        return service_account_identity(claims, provider, own_cluster)
+    return oidc_identity(claims, provider)
 
 
-def service_account_identity(claims: Claims, provider: TrustedProvider) -> Identity:
-    """A ServiceAccount as the API server itself would know it: same name, same groups."""
+def service_account_identity(claims: Claims, provider: TrustedProvider, own_cluster: bool) -> Identity:
+    """A ServiceAccount as the API server itself would know it: same name, same groups.
+
+    One of another cluster is nobody here: its names carry the provider's, so that no rule for
+    this cluster's accounts or users takes it for one of them.
+    """
     account = service_account_of(claims)
     if account is None:
         raise Refused("the token names no ServiceAccount (kubernetes.io)")
     named = ServiceAccountName(*account)
+    prefix = "" if own_cluster else f"{provider.name}:"
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{named.namespace}")
     return Identity(
-        name=named.kubernetes_user,
+        name=prefix + named.kubernetes_user,
         provider=provider.name,
         proof=Proof.SERVICE_ACCOUNT,
-        groups=("system:serviceaccounts", f"system:serviceaccounts:{named.namespace}"),
+        groups=tuple(prefix + group for group in groups),
         claims=claims,
-        kubernetes_user=named.kubernetes_user,
-        service_account=named,
+        kubernetes_user=named.kubernetes_user if own_cluster else None,
+        service_account=named if own_cluster else None,
         expires_at=_end(claims),
         token_id=_token_id(claims),
     )
@@ -75,12 +83,13 @@ def lookup(claims: Claims, path: str) -> object:
     return _MISSING
 
 
-def require_claims(claims: Claims, required: Mapping[str, object]) -> None:
-    """Each required claim must be there with that value, or be a list that holds it."""
+def require_claims(claims: Claims, required: Mapping[str, str]) -> None:
+    """Each required claim must be there with exactly that value (`true` is the boolean's text)."""
     for path, expected in required.items():
         found = lookup(claims, path)
-        values = found if isinstance(found, list) else [found]
-        if not any(type(value) is type(expected) and value == expected for value in values):
+        text = str(found).lower() if isinstance(found, bool) else found
+        text = str(text) if isinstance(text, int) else text
+        if text != expected:
             raise Refused(f"the token lacks a claim that is required here ({path})")
 
 
@@ -117,12 +126,16 @@ def _optional_name(claims: Claims, path: str | None, what: str) -> str | None:
 
 
 def _on_behalf_of(claims: Claims, provider: TrustedProvider) -> OnBehalfOf | None:
-    names = provider.names
-    name = _optional_name(claims, names.on_behalf_of, "principal")
-    if name is None:
+    """A text, or an object with `name` or `sub`, and perhaps `groups` (as `act` of RFC 8693)."""
+    path = provider.names.on_behalf_of
+    found = _MISSING if path is None else lookup(claims, path)
+    if found is _MISSING:
         return None
-    groups = _groups(claims, names.on_behalf_of_groups, provider.prefix)
-    return OnBehalfOf(name=provider.prefix + name, groups=groups)
+    principal: Claims = found if isinstance(found, dict) else {"name": found}
+    name = principal.get("name", principal.get("sub"))
+    if not is_clean_name(name):
+        raise Refused(f"the token does not name its principal cleanly ({path})")
+    return OnBehalfOf(provider.prefix + str(name), _groups(principal, "groups", provider.prefix))
 
 
 def _end(claims: Claims) -> datetime:

@@ -20,10 +20,14 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True, slots=True)
 class PublishedKeys:
-    """What an issuer published: its exact name, and its keys as they came."""
+    """What an issuer published: its exact name, and its keys as they came.
+
+    `own_cluster` when the API server of this cluster said so.
+    """
 
     issuer: str
     keys: tuple[Jwk, ...]
+    own_cluster: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ async def published_by_api_server(fetcher: Fetcher, server: ApiServer) -> Publis
     issuer = document.get("issuer")
     if not isinstance(issuer, str) or not issuer:
         raise FetchFailed("does not name its ServiceAccount issuer")
-    return PublishedKeys(issuer, await _keys_at(fetcher, base + "/openid/v1/jwks", endpoint))
+    keys = await _keys_at(fetcher, base + "/openid/v1/jwks", endpoint)
+    return PublishedKeys(issuer, keys, own_cluster=True)
 
 
 def _as_this_pod(server: ApiServer) -> Endpoint:

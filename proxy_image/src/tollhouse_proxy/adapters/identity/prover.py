@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
+from tollhouse_core.api.meta import CaRef
 from tollhouse_core.clock import Clock
 from tollhouse_core.identity import Identity
 from tollhouse_core.secret import Secret
@@ -27,17 +28,22 @@ from tollhouse_proxy.adapters.identity.form import CompactToken, Refused, parse_
 from tollhouse_proxy.adapters.identity.jws import signature_holds
 from tollhouse_proxy.adapters.identity.key_cache import IssuerKeys, KeySettings, KeysUnavailable
 from tollhouse_proxy.adapters.identity.keys import Jwk, candidates
-from tollhouse_proxy.adapters.identity.trust import ALGORITHMS, DEFAULT_TYPES, SecretKey, TrustedProvider
+from tollhouse_proxy.adapters.identity.trust import (
+    DEFAULT_TYPES,
+    TrustedProvider,
+    Trusting,
+    trusted_providers,
+)
 from tollhouse_proxy.ports.identity import NotProven, ProofUnavailable
-from tollhouse_proxy.ports.stores import SecretStore
+from tollhouse_proxy.ports.stores import SecretStore, StoreRefused, StoreUnavailable
 
 _LOG = logging.getLogger("tollhouse.identity")
 T = TypeVar("T")
 _INLINE_BYTES = 4096
 """Longer tokens are read and verified in a thread, so that nobody else's bytes wait for them."""
 
-TrustInForce = Callable[[], tuple[TrustedProvider, ...] | None]
-"""The providers of the bundle in force; None while there is no bundle."""
+BundleInForce = Callable[[], Trusting | None]
+"""The bundle in force, asked for each token; None while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +60,20 @@ class TokenProver:
 
     def __init__(
         self,
-        trusted: TrustInForce,
+        bundle: BundleInForce,
         clock: Clock,
         settings: ProverSettings,
         secrets: SecretStore | None = None,
     ) -> None:
-        self._trusted = trusted
+        self._bundle = bundle
+        self._judged_bundle: Trusting | None = None
+        self._trusted: tuple[TrustedProvider, ...] = ()
         self._clock = clock
         self._settings = settings
         self._secrets = secrets
         self._fetcher = Fetcher(settings.keys.timeout_seconds)
         self._local = None if settings.local_jwks is None else local_keys.LocalKeys(settings.local_jwks)
-        self._issuers: dict[TrustedSource, IssuerKeys] = {}
+        self._issuers: dict[KeySource, IssuerKeys] = {}
 
     async def prove(self, token: Secret) -> Identity:
         """The identity that `token` proves. Raises NotProven, and nothing else."""
@@ -88,124 +96,133 @@ class TokenProver:
     async def _prove(self, text: str) -> Identity:
         token = await _off_the_loop_if_long(text, partial(parse_token, text))
         first_refusal: Refused | None = None
-        for provider in await self._vouching(token):
+        for provider, source in await self._vouching(token):
             try:
-                return await self._prove_by(provider, token)
+                return await self._prove_by(provider, source, token)
             except Refused as refusal:
                 first_refusal = first_refusal or refusal
         raise first_refusal or Refused("the token's issuer is not trusted here (iss)")
 
-    async def _vouching(self, token: CompactToken) -> list[TrustedProvider]:
-        """The providers whose exact issuer this token names; no other's keys are looked at."""
-        trusted = self._trusted()
-        if trusted is None:
-            raise KeysUnavailable("this connection has no policies in force yet")
-        self._forget_all_but(trusted)
+    async def _vouching(self, token: CompactToken) -> list[tuple[TrustedProvider, KeySource]]:
+        """The providers whose exact issuer this token names, and where their keys come from; no
+        other's keys are looked at."""
         issuer = token.claims.get("iss")
         if not isinstance(issuer, str):
             return []
-        known = [provider for provider in trusted if provider.issuer == issuer]
-        unnamed = [provider for provider in trusted if provider.issuer is None]
+        trusted = [(provider, KeySource.of(provider)) for provider in self._trusted_now()]
+        known = [one for one in trusted if one[0].issuer == issuer]
         if known:
             return known
-        named = [replace(provider, issuer=await self._cluster_issuer(provider)) for provider in unnamed]
-        return [provider for provider in named if provider.issuer == issuer]
+        unnamed = [one for one in trusted if one[0].issuer is None]
+        return [
+            (replace(provider, issuer=issuer), source)
+            for provider, source in unnamed
+            if await self._cluster_issuer(provider, source) == issuer
+        ]
 
-    async def _cluster_issuer(self, provider: TrustedProvider) -> str:
+    def _trusted_now(self) -> tuple[TrustedProvider, ...]:
+        bundle = self._bundle()
+        if bundle is None:
+            raise KeysUnavailable("this connection has no policies in force yet")
+        if bundle is not self._judged_bundle:
+            self._trusted, self._judged_bundle = trusted_providers(bundle), bundle
+            kept = {KeySource.of(provider) for provider in self._trusted}
+            self._issuers = {source: keys for source, keys in self._issuers.items() if source in kept}
+        return self._trusted
+
+    async def _cluster_issuer(self, provider: TrustedProvider, source: KeySource) -> str:
         if self._settings.api_server is None:
             return local_keys.CLUSTER_ISSUER
-        return (await self._issuer_keys(provider).current()).issuer
+        return (await self._issuer_keys(provider.name, source).current()).issuer
 
-    async def _prove_by(self, provider: TrustedProvider, token: CompactToken) -> Identity:
+    async def _prove_by(self, provider: TrustedProvider, source: KeySource, token: CompactToken) -> Identity:
         local = self._local is not None and self._local.speaks_for(token.header)
         if local:
-            provider = replace(provider, algorithms=ALGORITHMS, types=provider.types | DEFAULT_TYPES)
+            provider = replace(provider, types=provider.types | DEFAULT_TYPES)
         presented = Presented(token.header, token.claims, provider, self._now())
         checks.require(checks.HEADER, presented)
-        await (self._verify_local(token) if local else self._verify(token, provider))
+        verifying = self._verify_local(token) if local else self._verify(token, provider.name, source)
+        own_cluster = await verifying
         presented = replace(presented, now=self._now())
         checks.require(checks.CLAIMS, presented)
-        if provider.cluster or "kubernetes.io" in token.claims:
+        if provider.kubernetes or "kubernetes.io" in token.claims:
             checks.require(checks.SERVICE_ACCOUNT, presented)
-        return identity_from(token.claims, provider)
+        return identity_from(token.claims, provider, own_cluster)
 
-    async def _verify(self, token: CompactToken, provider: TrustedProvider) -> None:
-        """Raises Refused unless exactly one published key may, and does, verify the signature."""
-        issuer = self._issuer_keys(provider)
+    async def _verify(self, token: CompactToken, name: str, source: KeySource) -> bool:
+        """Whether it was this cluster that signed. Raises Refused unless exactly one published key
+        may, and does, verify the signature."""
+        issuer = self._issuer_keys(name, source)
         published = await issuer.current()
-        _require_issuer(published, provider)
-        key_id = _key_id(token)
-        known = any(key_id in (None, key.get("kid")) for key in published.keys)
-        key = None
-        if known:
-            key = _the_one_key(token, published.keys)
-            if key is not None and await self._holds(token, key):
-                return
-        if known and key_id is not None:
-            _refuse_signature(key)
-        renewed = await issuer.after_unknown_key()
-        fresh = None if renewed is None else _the_one_key(token, renewed.keys)
+        key = _the_one_key(token, published.keys)
+        if key is not None and await self._holds(token, key):
+            return published.own_cluster
+        if _is_published(token, published):
+            raise _refused_signature(key)
+        renewed = await issuer.after_unknown_key() or published
+        fresh = _the_one_key(token, renewed.keys)
         if fresh is None or fresh == key or not await self._holds(token, fresh):
-            _refuse_signature(key or fresh)
+            raise _refused_signature(key or fresh)
+        return renewed.own_cluster
 
-    async def _verify_local(self, token: CompactToken) -> None:
+    async def _verify_local(self, token: CompactToken) -> bool:
+        """As `_verify`; the local issuer stands in for this cluster's too."""
         key = None if self._local is None else _the_one_key(token, self._local.keys())
         if key is None or not await self._holds(token, key):
-            _refuse_signature(key)
+            raise _refused_signature(key)
+        return True
 
     async def _holds(self, token: CompactToken, key: Jwk) -> bool:
         return await _off_the_loop_if_long(
             token.text, partial(signature_holds, token.text, key, _algorithm(token))
         )
 
-    def _issuer_keys(self, provider: TrustedProvider) -> IssuerKeys:
-        source = TrustedSource.of(provider)
+    def _issuer_keys(self, name: str, source: KeySource) -> IssuerKeys:
         keys = self._issuers.get(source)
         if keys is None:
-            keys = IssuerKeys(provider.name, partial(self._load, provider), self._clock, self._settings.keys)
+            keys = IssuerKeys(name, partial(self._load, source), self._clock, self._settings.keys)
             self._issuers[source] = keys
         return keys
 
-    async def _load(self, provider: TrustedProvider) -> PublishedKeys:
-        if provider.cluster:
-            if self._settings.api_server is None:
-                raise FetchFailed("is the API server of a cluster, and there is none here")
-            return await published_by_api_server(self._fetcher, self._settings.api_server)
-        return await published_by_issuer(self._fetcher, provider.issuer or "", partial(self._ca, provider.ca))
+    async def _load(self, source: KeySource) -> PublishedKeys:
+        server = self._settings.api_server
+        if source.kubernetes and server is not None and (source.issuer is None or source.ca is None):
+            published = await published_by_api_server(self._fetcher, server)
+            if source.issuer in (None, published.issuer):
+                return published
+        if source.issuer is None:
+            raise FetchFailed("is the API server of a cluster, and there is none here")
+        return await published_by_issuer(self._fetcher, source.issuer, partial(self._ca, source.ca))
 
-    async def _ca(self, ca: SecretKey | None) -> str | None:
+    async def _ca(self, ca: CaRef | None) -> str | None:
         if ca is None:
             return None
         if self._secrets is None:
             raise FetchFailed("has a CA bundle configured (caRef), and no Secret can be read here")
-        found = (await self._secrets.read(ca.name)).get(ca.key)
+        try:
+            found = (await self._secrets.read(ca.secret)).get(ca.key)
+        except (StoreUnavailable, StoreRefused):
+            raise FetchFailed("has a CA bundle configured (caRef) whose Secret cannot be read") from None
         if found is None:
             raise FetchFailed("has a CA bundle configured (caRef) that its Secret does not hold")
         return found.reveal()
-
-    def _forget_all_but(self, trusted: tuple[TrustedProvider, ...]) -> None:
-        kept = {TrustedSource.of(provider) for provider in trusted}
-        for source in [source for source in self._issuers if source not in kept]:
-            del self._issuers[source]
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
 
 @dataclass(frozen=True, slots=True)
-class TrustedSource:
+class KeySource:
     """Where keys come from: providers that agree on it share what was fetched."""
 
     issuer: str | None
-    ca: SecretKey | None
-    cluster: bool
+    ca: CaRef | None
+    kubernetes: bool
 
     @classmethod
-    def of(cls, provider: TrustedProvider) -> TrustedSource:
-        """The API server is one source, whichever issuer is expected of it."""
-        if provider.cluster:
-            return cls(None, None, True)
-        return cls(provider.issuer, provider.ca, False)
+    def of(cls, provider: TrustedProvider) -> KeySource:
+        """The source of a provider of the bundle."""
+        return cls(provider.issuer, provider.ca, provider.kubernetes)
 
 
 async def _off_the_loop_if_long(text: str, work: Callable[[], T]) -> T:
@@ -228,15 +245,13 @@ def _the_one_key(token: CompactToken, keys: tuple[Jwk, ...]) -> Jwk | None:
     return found[0] if found else None
 
 
-def _require_issuer(published: PublishedKeys, provider: TrustedProvider) -> None:
-    if published.issuer != provider.issuer:
-        raise KeysUnavailable(
-            f"the keys of identity provider {provider.name} cannot be had: "
-            "the cluster's ServiceAccount issuer is another than the one configured"
-        )
+def _is_published(token: CompactToken, published: PublishedKeys) -> bool:
+    """Whether the issuer knows this key by name, so that fetching again would tell nothing new."""
+    key_id = _key_id(token)
+    return key_id is not None and any(key.get("kid") == key_id for key in published.keys)
 
 
-def _refuse_signature(key: Jwk | None) -> NoReturn:
+def _refused_signature(key: Jwk | None) -> Refused:
     if key is None:
-        raise Refused("the token is signed with a key that its issuer does not publish for this")
-    raise Refused("the token's signature does not hold")
+        return Refused("the token is signed with a key that its issuer does not publish for this")
+    return Refused("the token's signature does not hold")

@@ -6,8 +6,13 @@ objects, so that neither knows them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from tollhouse_core.api.connection import Connection
+from tollhouse_core.api.identity_provider import IdentityProvider, KubernetesProvider, OidcProvider
+from tollhouse_core.api.meta import CaRef
 
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -15,14 +20,9 @@ ALGORITHMS = frozenset(
 """Asymmetric ones only: an HMAC key would have to be shared (RFC 8725 section 3.1)."""
 
 DEFAULT_TYPES = frozenset({"jwt", "at+jwt"})
-
-
-@dataclass(frozen=True, slots=True)
-class SecretKey:
-    """One key of a Secret of the Connection's namespace (a CA bundle in PEM)."""
-
-    name: str
-    key: str
+CLUSTER = "kubernetes"
+"""The name of the provider that is there when a Connection names none."""
+SERVICE_ACCOUNT_LIFETIME_SECONDS = 31 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,6 @@ class ClaimNames:
     user: str = "sub"
     groups: str | None = None
     on_behalf_of: str | None = None
-    on_behalf_of_groups: str | None = None
     kubernetes_user: str | None = None
 
 
@@ -40,19 +39,92 @@ class ClaimNames:
 class TrustedProvider:
     """One IdentityProvider as the Connection uses it.
 
-    `issuer` is compared exactly; None (the cluster's own, not named) is filled in by discovery.
-    `audiences` holds lists of which each must be met by one of the token's audiences.
+    `issuer` is compared exactly; None is the issuer of this cluster, filled in by discovery.
+    `audiences` holds sets, each of which must meet one of the token's audiences.
     `types` are lower-case `typ` values without `application/`.
     """
 
     name: str
     issuer: str | None
-    cluster: bool = False
-    ca: SecretKey | None = None
+    kubernetes: bool = False
+    ca: CaRef | None = None
     audiences: tuple[frozenset[str], ...] = ()
     authorized_parties: frozenset[str] = frozenset()
     types: frozenset[str] = DEFAULT_TYPES
-    algorithms: frozenset[str] = ALGORITHMS
     names: ClaimNames = ClaimNames()
     prefix: str = ""
-    required: Mapping[str, object] = field(default_factory=dict)
+    required: Mapping[str, str] = field(default_factory=dict)
+    skew_seconds: float = 30.0
+    max_lifetime_seconds: float = 86400.0
+
+
+class Trusting(Protocol):
+    """What a bundle says about trust (`tollhouse_core.policy.bundle.PolicyBundle`)."""
+
+    @property
+    def connection(self) -> Connection:
+        """The Connection, with the names of its providers in order."""
+        ...
+
+    @property
+    def providers(self) -> Sequence[IdentityProvider]:
+        """The IdentityProviders of those names, as far as they exist."""
+        ...
+
+
+def trusted_providers(bundle: Trusting) -> tuple[TrustedProvider, ...]:
+    """The providers whose tokens count, in the Connection's order. One that is named and missing
+    is not replaced by anything; SAML providers have no tokens of their own."""
+    identity = bundle.connection.spec.identity
+    audiences = frozenset(identity.audiences)
+    if not identity.providers:
+        return (_kubernetes(CLUSTER, KubernetesProvider(), audiences),)
+    named = {provider.name: provider for provider in bundle.providers}
+    found = [_trusted(named[name], audiences) for name in identity.providers if name in named]
+    return tuple(provider for provider in found if provider is not None)
+
+
+def _trusted(provider: IdentityProvider, audiences: frozenset[str]) -> TrustedProvider | None:
+    if provider.spec.oidc is not None:
+        return _oidc(provider.name, provider.spec.oidc, audiences)
+    if provider.spec.kubernetes is not None:
+        return _kubernetes(provider.name, provider.spec.kubernetes, audiences)
+    return None
+
+
+def _oidc(name: str, oidc: OidcProvider, audiences: frozenset[str]) -> TrustedProvider:
+    own = frozenset(oidc.audiences)
+    return TrustedProvider(
+        name=name,
+        issuer=oidc.issuer,
+        ca=oidc.ca_ref,
+        audiences=(audiences, own) if own else (audiences,),
+        authorized_parties=frozenset(oidc.authorized_parties),
+        types=frozenset(media_type(value) for value in oidc.types),
+        names=ClaimNames(
+            user=oidc.claims.user,
+            groups=oidc.claims.groups,
+            on_behalf_of=oidc.claims.on_behalf_of,
+            kubernetes_user=oidc.claims.kubernetes_user,
+        ),
+        prefix=oidc.prefix,
+        required=oidc.required_claims,
+        skew_seconds=oidc.clock_skew.seconds,
+        max_lifetime_seconds=oidc.max_token_lifetime.seconds,
+    )
+
+
+def _kubernetes(name: str, cluster: KubernetesProvider, audiences: frozenset[str]) -> TrustedProvider:
+    return TrustedProvider(
+        name=name,
+        issuer=cluster.issuer,
+        kubernetes=True,
+        ca=cluster.ca_ref,
+        audiences=(audiences,),
+        max_lifetime_seconds=SERVICE_ACCOUNT_LIFETIME_SECONDS,
+    )
+
+
+def media_type(value: str) -> str:
+    """The comparable form of a `typ` (RFC 7515 4.1.9: no case, `application/` left out)."""
+    return value.lower().removeprefix("application/")

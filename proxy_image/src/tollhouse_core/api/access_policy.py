@@ -193,7 +193,8 @@ class RequireApprovalAction(Selecting):
     """Accesses that wait for people."""
 
     approvers: Approvers = Field(
-        description="Who must agree: Kubernetes users and groups. Every entry must be met, by different people."
+        description="Who must agree: Kubernetes users and groups. Every entry must be met, by different "
+        "people."
     )
     expires_after: PositiveDuration = Field(
         default=Duration("15m", 900.0),
@@ -276,8 +277,8 @@ class Rule(ApiModel):
     name: LabelName = Field(description="The rule's name, once in its policy; clients and the audit see it.")
     mode: Mode = Field(
         default=Mode.ENFORCE,
-        description="Enforce (default): the rule binds. Warn: it only tells the client and the audit. Shadow: "
-        "it is only counted and audited. For deny, requireApproval and limit.",
+        description="Enforce (default): the rule binds. Warn: it only tells the client and the audit. "
+        "Shadow: it is only counted and audited. For deny, requireApproval and limit.",
     )
     when: Annotated[str, Field(min_length=1, max_length=8192)] | None = Field(
         default=None,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tollhouse_core.api.access_policy import Approvers, Escalation, ServiceAccountSubject
-from tollhouse_core.api.meta import ApiObject, Digest, LabelName, ObjectName, PersonName, Status, Time, Word
+from tollhouse_core.api.meta import ApiObject, Digest, LabelName, ObjectName, Status, Time, Word
 from tollhouse_core.api.shape import ApiModel, CelRule, cel_name, wire_name
 
 ProvenName = Annotated[str, Field(min_length=1, max_length=512)]
@@ -90,7 +90,8 @@ class RequestedOperation(ApiModel):
         default=None, description="The database it would run in."
     )
     digest: Digest = Field(
-        description="Hash of exactly this operation: statement, parameters, objects, database, role and identity."
+        description="Hash of exactly this operation: statement, parameters, objects, database, role and "
+        "identity."
     )
 
 

@@ -61,7 +61,8 @@ def _echo(detail: ErrorDetails) -> bool:
     """Pydantic calls a list too short when bad entries drop out of it; those are told of already."""
     if detail["type"] != "too_short":
         return False
-    return len(detail.get("input") or ()) >= detail.get("ctx", {})["min_length"]
+    least: int = detail.get("ctx", {})["min_length"]
+    return len(detail.get("input") or ()) >= least
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -97,6 +98,8 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{detail['msg']}; found {_shown(found)}"
     if sort == "extra_forbidden":
         return _unknown_field(model, detail)
+    if sort == "json_invalid":
+        return "expected text in valid Unicode, found half of a surrogate pair"
     if sort == "missing":
         return "required, but missing"
     return f"{_expected(sort, context, detail)}; found {_shown(found)}{_guess(sort, context, found)}"

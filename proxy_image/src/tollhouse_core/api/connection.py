@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
@@ -238,8 +239,23 @@ class ConnectionStatus(Status):
     )
 
 
+def _names_a_service(connection: Any) -> bool:
+    name: str = connection.metadata.name
+    return not name or (len(name) <= 50 and re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) is not None)
+
+
 class Connection(ApiObject):
     """One backend, and how agents reach it: protocol, target, credentials, identity, proxy."""
+
+    shape: ClassVar[tuple[Shape, ...]] = (
+        Holds(
+            _names_a_service,
+            "self.metadata.name.size() <= 50 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "expected a name that a Service can have: lower-case letters, digits and '-', a letter first, at "
+            "most 50 characters",
+            "metadata.name",
+        ),
+    )
 
     kind: Literal["Connection"] = "Connection"
     spec: ConnectionSpec = Field(description="What is wanted.")

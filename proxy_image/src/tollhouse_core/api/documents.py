@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ API_OBJECTS: Mapping[str, type[AnyObject]] = {
 """Every kind of `tollhouse.dev/v1alpha1`, by its name."""
 
 DEEPEST = 64
+LARGEST = 200_000
 Model = TypeVar("Model", bound=ApiModel)
 
 
@@ -69,7 +71,7 @@ def to_document(model: ApiModel) -> dict[str, Any]:
 
 def _parse(model: type[Model], document: Mapping[str, Any], title: str) -> Model:
     try:
-        text = json.dumps(_plain(document, 0), allow_nan=False, ensure_ascii=True)
+        text = json.dumps(_Plain().read(document, 0), allow_nan=False)
     except ValueError as error:
         raise InvalidObject([Problem("", str(error), title)]) from None
     try:
@@ -101,31 +103,41 @@ def _title(model: type[AnyObject], document: Mapping[str, Any]) -> str:
     return f"{document['kind']} {where}{name}"[:320]
 
 
-def _plain(value: object, depth: int) -> object:
-    """The same in JSON's own types. YAML knows dates; JSON and Kubernetes write them as text."""
-    if depth > DEEPEST:
-        raise ValueError(f"nested deeper than {DEEPEST} levels")
-    match value:
-        case Mapping():
-            for key in value:
-                if not isinstance(key, str):
-                    raise ValueError(
-                        f"expected text as a field's name, found {_shown(key)}; put it in quotes"
-                    )
-            return {key: _plain(item, depth + 1) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item, depth + 1) for item in value]
-        case datetime():
-            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return moment.isoformat()
-        case date():
-            return value.isoformat()
-        case float() if value != value or value in {float("inf"), float("-inf")}:
-            raise ValueError("expected a finite number, found one that is not")
-        case None | bool() | int() | float() | str():
-            return value
-        case _:
-            raise ValueError(f"expected plain YAML or JSON values, found {_sort(value)}")
+class _Plain:
+    """The same in JSON's own types. YAML knows dates; JSON and Kubernetes write them as text.
+
+    Counts what it reads: a few lines of YAML with anchors can stand for billions.
+    """
+
+    def __init__(self) -> None:
+        self._left = LARGEST
+
+    def read(self, value: object, depth: int) -> object:
+        """Raises ValueError with words for people."""
+        self._left -= 1
+        if depth > DEEPEST or self._left < 0:
+            raise ValueError(f"expected at most {LARGEST} values, nested no deeper than {DEEPEST} levels")
+        match value:
+            case Mapping():
+                return {_field_name(key): self.read(item, depth + 1) for key, item in value.items()}
+            case list() | tuple():
+                return [self.read(item, depth + 1) for item in value]
+            case datetime():
+                return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+            case date():
+                return value.isoformat()
+            case float() if not math.isfinite(value):
+                raise ValueError(f"expected a finite number, found {value}")
+            case None | bool() | int() | float() | str():
+                return value
+            case _:
+                raise ValueError(f"expected plain YAML or JSON values, found {_sort(value)}")
+
+
+def _field_name(key: object) -> str:
+    if isinstance(key, str):
+        return key
+    raise ValueError(f"expected text as a field's name, found {_shown(key)}; put it in quotes")
 
 
 def _sort(value: object) -> str:

@@ -50,8 +50,8 @@ class Claims(ApiModel):
     )
     kubernetes_user: ClaimName | None = Field(
         default=None,
-        description="The claim that is this person's name as a Kubernetes user, so that nobody approves their "
-        "own request under another name. Absent: not known.",
+        description="The claim that is this person's name as a Kubernetes user, so that nobody approves "
+        "their own request under another name. Absent: not known.",
     )
 
 

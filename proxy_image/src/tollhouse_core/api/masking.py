@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from tollhouse_core import masks
 from tollhouse_core.api.selectors import Glob
@@ -104,6 +111,27 @@ class ContentDetector(ApiModel):
         default=None, description="A regular expression in RE2 syntax; whatever it matches is masked."
     )
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        # A list may mix names and objects. No structural schema has a type for that, so there is
+        # none; what Kubernetes checks is that strings are known names and objects have a pattern.
+        return {
+            "description": "A known sort of content, or {pattern: '...'} with an RE2 expression.",
+            "x-kubernetes-preserve-unknown-fields": True,
+            "pattern": f"^({'|'.join(DetectorName)})$",
+            "properties": {
+                "pattern": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1024,
+                    "description": "A regular expression in RE2 syntax; whatever it matches is masked.",
+                }
+            },
+            "required": ["pattern"],
+        }
+
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
@@ -119,27 +147,10 @@ class ContentDetector(ApiModel):
         return masks.Detector(self.name, self.pattern)
 
 
-# A list may mix names and objects. No structural schema has a type for that, so the items have none;
-# what Kubernetes can still check is that strings are known names and objects have a pattern.
-DETECTOR_SCHEMA: dict[str, Any] = {
-    "x-kubernetes-preserve-unknown-fields": True,
-    "pattern": f"^({'|'.join(DetectorName)})$",
-    "properties": {
-        "pattern": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 1024,
-            "description": "A regular expression in RE2 syntax; whatever it matches is masked.",
-        }
-    },
-    "required": ["pattern"],
-}
-
-
 class MaskAction(ApiModel):
     """Values that are shown changed."""
 
-    shape: ClassVar[tuple[Shape, ...]] = (AtLeastOne(("columns", "content")),)
+    shape: ClassVar[tuple[Shape, ...]] = (AtLeastOne(("columns", "content"), typeless=True),)
 
     columns: Annotated[tuple[Glob, ...], Field(min_length=1, max_length=256)] | None = Field(
         default=None,

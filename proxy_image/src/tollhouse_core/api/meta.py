@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, PlainSerializer
 
@@ -13,8 +13,8 @@ from tollhouse_core.api.shape import ApiModel
 
 GROUP = "tollhouse.dev"
 VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
 ApiVersion = Literal["tollhouse.dev/v1alpha1"]
+API_VERSION: Final[ApiVersion] = "tollhouse.dev/v1alpha1"
 
 DEFAULT_NAMESPACE = "default"
 

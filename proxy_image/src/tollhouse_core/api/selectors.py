@@ -41,8 +41,8 @@ class SqlSelector(ApiModel):
     access: Annotated[tuple[SqlAccess, ...], Field(min_length=1, max_length=5)] | None = Field(
         default=None,
         json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="What is done with `tables`: Select (read rows), Insert (add rows), Update (change rows), "
-        "Delete (remove rows), Truncate (empty a table).",
+        description="What is done with `tables`: Select (read rows), Insert (add rows), Update (change "
+        "rows), Delete (remove rows), Truncate (empty a table).",
     )
     tables: Globs | None = Field(default=None, description=TABLES_HELP)
     commands: Globs | None = Field(
@@ -52,8 +52,8 @@ class SqlSelector(ApiModel):
     )
     functions: Globs | None = Field(
         default=None,
-        description="Globs on functions beyond the safe built-in ones, `schema.function`. Allowing one vouches "
-        "for its body: what that does is not judged.",
+        description="Globs on functions beyond the safe built-in ones, `schema.function`. Allowing one "
+        "vouches for its body: what that does is not judged.",
     )
 
 

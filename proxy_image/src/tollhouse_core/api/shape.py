@@ -10,20 +10,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 # Words that CEL reserves; Kubernetes spells fields of these names with underscores around.
 _CEL_RESERVED = frozenset(
-    "true false null in as break const continue else for function if import let loop package "
-    "namespace return var void while".split()
+    {"true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if"}
+    | {"import", "let", "loop", "package", "namespace", "return", "var", "void", "while"}
 )
 
 
 def wire_name(attribute: str) -> str:
     """The name on the wire: `ca_ref` is `caRef`, and `with_` (a word of Python) is `with`."""
-    return to_camel(attribute.rstrip("_"))
+    return ".".join(to_camel(part.rstrip("_")) for part in attribute.split("."))
 
 
 def cel_name(attribute: str) -> str:
@@ -44,6 +51,12 @@ class CelRule:
     rule: str
     message: str
     field: str = ""
+
+    @property
+    def document(self) -> dict[str, str]:
+        """As a CRD writes it."""
+        where = {"fieldPath": self.field} if self.field else {}
+        return {"rule": self.rule, "message": self.message, **where}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +86,13 @@ class ExactlyOne:
 
 @dataclass(frozen=True, slots=True)
 class AtLeastOne:
-    """One or more of `fields` are there."""
+    """One or more of `fields` are there.
+
+    `typeless`: CEL cannot see one of the fields, since it has no type in the CRD.
+    """
 
     fields: tuple[str, ...]
+    typeless: bool = False
 
     def complaint(self, model: Mapping[str, object]) -> str:
         """Words for people; "" when the model is fine."""
@@ -86,8 +103,10 @@ class AtLeastOne:
         return f"expected at least one of {_listed(self.fields)}"
 
     @property
-    def cel(self) -> CelRule:
+    def cel(self) -> CelRule | None:
         """The same in the CRD."""
+        if self.typeless:
+            return None
         return CelRule(" || ".join(present(name) for name in self.fields), self._expected)
 
 
@@ -116,7 +135,8 @@ class Needs:
 class Holds:
     """Any other rule: `check` on the model's attributes, `rule` the same in CEL, `why` for people.
 
-    `field` is the attribute it complains about, "" the model as a whole.
+    `field` is the attribute it complains about (metadata.name: not said to Kubernetes, which lets
+    no rule point there), "" the model as a whole.
     """
 
     check: Callable[[Any], bool]
@@ -127,7 +147,8 @@ class Holds:
     @property
     def cel(self) -> CelRule:
         """The same in the CRD."""
-        return CelRule(self.rule, self.why, f".{wire_name(self.field)}" if self.field else "")
+        pointed = self.field and not self.field.startswith("metadata")
+        return CelRule(self.rule, self.why, f".{wire_name(self.field)}" if pointed else "")
 
 
 Shape = ExactlyOne | AtLeastOne | Needs | Holds
@@ -167,12 +188,23 @@ class ApiModel(BaseModel):
     @model_serializer(mode="wrap")
     def _without_the_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = handler(self)
-        absent = {name for name in type(self).model_fields if _absent(getattr(self, name))}
-        return {
-            key: value
-            for key, value in document.items()
-            if key not in absent and key not in {wire_name(name) for name in absent}
-        }
+        fields = type(self).model_fields
+        absent = {name for name, field in fields.items() if _absent(getattr(self, name), field.default)}
+        absent |= {wire_name(name) for name in absent}
+        return {key: value for key, value in document.items() if key not in absent}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        document = handler.resolve_ref_schema(handler(schema))
+        rules = [*(rule.cel for rule in cls.shape), *cls.cel]
+        if any(rules):
+            document["x-kubernetes-validations"] = [rule.document for rule in rules if rule]
+        for rule in cls.shape:
+            if isinstance(rule, AtLeastOne) and rule.typeless:
+                document["anyOf"] = [{"required": [wire_name(name)]} for name in rule.fields]
+        return document
 
     def chosen(self, *fields: str) -> str:
         """Which of `fields` is there, by its name on the wire; "" if none is."""
@@ -184,11 +216,11 @@ class Marker(ApiModel):
 
 
 def _there(value: object) -> bool:
-    return value is not None and value != () and value != {}
+    return value is not None and not (isinstance(value, tuple | Mapping) and not value)
 
 
-def _absent(value: object) -> bool:
-    return not _there(value)
+def _absent(value: object, default: object) -> bool:
+    return not _there(value) or (value == "" and default == "")
 
 
 def _listed(fields: tuple[str, ...]) -> str:

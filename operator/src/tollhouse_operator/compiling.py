@@ -1,0 +1,136 @@
+"""From the objects of a namespace to one bundle for each Connection. Pure; trouble stays local.
+
+A policy that does not compile holds back the bundles of the Connections it selects, and no others:
+without it they could allow what it forbids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tollhouse_core.api import InvalidObject, Problem
+from tollhouse_core.api.access_policy import AccessPolicy, ConnectionSelection
+from tollhouse_core.api.connection import Connection
+from tollhouse_core.policy.bundle import build_bundle
+from tollhouse_operator.gather import Situation
+from tollhouse_operator.manifests.config_maps import LARGEST_BUNDLE_BYTES
+from tollhouse_operator.manifests.naming import Manifest
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleOutcome:
+    """What became of a Connection's policies. `text` is the bundle; None: the last good one stays."""
+
+    policies: int
+    revision: str = ""
+    text: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyOutcome:
+    """What became of a policy."""
+
+    connections: int
+    rules: int
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A namespace's outcomes by the names of Connections and policies."""
+
+    bundles: Mapping[str, BundleOutcome] = field(default_factory=dict)
+    policies: Mapping[str, PolicyOutcome] = field(default_factory=dict)
+
+
+def compile_namespace(situation: Situation, languages: Mapping[str, Any]) -> Compiled:
+    """Never raises for what people wrote."""
+    bundles = {
+        connection.name: _bundle_of(connection, situation, languages)
+        for connection in situation.connections.models
+    }
+    return Compiled(bundles, _policy_outcomes(situation, bundles))
+
+
+def selected(policy: AccessPolicy, connection: Connection) -> bool:
+    """Whether the policy is for that Connection."""
+    return policy.spec.connections.matches(connection.name, connection.metadata.labels)
+
+
+def _bundle_of(
+    connection: Connection, situation: Situation, languages: Mapping[str, Any]
+) -> BundleOutcome:
+    policies = [policy for policy in situation.policies.models if selected(policy, connection)]
+    invalid = [
+        problems
+        for document, problems in situation.policies.bad
+        if _may_select(document, connection)
+    ]
+    count = len(policies) + len(invalid)
+    if invalid:
+        return BundleOutcome(count, problems=tuple(problem for group in invalid for problem in group))
+    unread = _unreadable_references(connection, situation)
+    if unread:
+        return BundleOutcome(count, problems=unread)
+    result = build_bundle(
+        connection, policies, situation.providers.models, situation.sinks.models, languages
+    )
+    if result.bundle is None:
+        return BundleOutcome(count, problems=tuple(result.problems))
+    text = result.bundle.to_json()
+    size = len(text.encode())
+    if size > LARGEST_BUNDLE_BYTES:
+        words = (
+            f"the policies for this Connection take {size} bytes, and one object of the API server holds "
+            f"{LARGEST_BUNDLE_BYTES}; name fewer tables or split the Connection"
+        )
+        return BundleOutcome(count, problems=(Problem("", words, connection.title),))
+    return BundleOutcome(count, result.bundle.revision, text)
+
+
+def _unreadable_references(connection: Connection, situation: Situation) -> tuple[Problem, ...]:
+    """Problems of providers and sinks that the Connection names and that are invalid themselves."""
+    named = {
+        *(("IdentityProvider", name) for name in connection.spec.identity.providers),
+        *(("AuditSink", name) for name in connection.spec.audit.sinks),
+    }
+    return tuple(
+        problem
+        for document, problems in (*situation.providers.bad, *situation.sinks.bad)
+        if (document["kind"], document["metadata"]["name"]) in named
+        for problem in problems
+    )
+
+
+def _may_select(document: Manifest, connection: Connection) -> bool:
+    """Whether an invalid policy is for that Connection; where that cannot be read either: it is."""
+    try:
+        selection = ConnectionSelection.model_validate(document["spec"]["connections"])
+    except (KeyError, TypeError, ValueError, InvalidObject):
+        return True
+    return selection.matches(connection.name, connection.metadata.labels)
+
+
+def _policy_outcomes(
+    situation: Situation, bundles: Mapping[str, BundleOutcome]
+) -> dict[str, PolicyOutcome]:
+    outcomes: dict[str, PolicyOutcome] = {}
+    reported = [problem for bundle in bundles.values() for problem in bundle.problems]
+    for _, policy in situation.policies.good:
+        connections = sum(selected(policy, one) for one in situation.connections.models)
+        problems = _unique(problem for problem in reported if problem.object == policy.title)
+        outcomes[policy.name] = PolicyOutcome(connections, len(policy.spec.rules), problems)
+    for document, problems in situation.policies.bad:
+        connections = sum(_may_select(document, one) for one in situation.connections.models)
+        outcomes[document["metadata"]["name"]] = PolicyOutcome(connections, 0, problems)
+    return outcomes
+
+
+def _unique(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(dict.fromkeys(problems))

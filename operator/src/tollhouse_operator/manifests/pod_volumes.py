@@ -1,0 +1,80 @@
+"""The volumes of a proxy's pod and where they are mounted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tollhouse_core.api.connection import Connection
+from tollhouse_operator.manifests.naming import Names
+from tollhouse_operator.manifests.proxy_environment import (
+    AUDIT_DIR,
+    AUDIT_KEY_DIR,
+    MASK_KEY_DIR,
+    TLS_DIR,
+    TOKEN_DIR,
+)
+
+TOKEN_SECONDS = 3600
+_READABLE_BY_GROUP = 0o440
+
+
+def volumes_of(connection: Connection, names: Names) -> list[dict[str, Any]]:
+    """Certificate and keys are read-only files; only the audit and /tmp can be written."""
+    return [
+        _secret("tls", serving_secret(connection, names)),
+        _secret("audit-key", names.audit_key),
+        _secret("mask-key", names.mask_key),
+        {"name": "audit", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+        {
+            "name": "token",
+            "projected": {
+                "defaultMode": _READABLE_BY_GROUP,
+                "sources": [{"serviceAccountToken": _token(connection)}],
+            },
+        },
+    ]
+
+
+def mounts_of(connection: Connection) -> list[dict[str, Any]]:
+    """Where the volumes are."""
+    return [
+        {"name": "tls", "mountPath": TLS_DIR, "readOnly": True},
+        {"name": "audit-key", "mountPath": AUDIT_KEY_DIR, "readOnly": True},
+        {"name": "mask-key", "mountPath": MASK_KEY_DIR, "readOnly": True},
+        {"name": "audit", "mountPath": AUDIT_DIR},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
+        {"name": "token", "mountPath": TOKEN_DIR, "readOnly": True},
+    ]
+
+
+def serving_secret(connection: Connection, names: Names) -> str:
+    """The Secret with tls.crt and tls.key: the user's if the Connection names one, else ours."""
+    given = own_certificate(connection)
+    return given if given is not None else names.serving_certificate
+
+
+def own_certificate(connection: Connection) -> str | None:
+    """The Secret that `spec.proxy.tls.secretRef` names, if it does."""
+    tls = connection.spec.proxy.tls
+    return tls.secret_ref.name if tls.secret_ref is not None else None
+
+
+def _secret(name: str, secret: str) -> dict[str, Any]:
+    return {"name": name, "secret": {"secretName": secret, "defaultMode": _READABLE_BY_GROUP}}
+
+
+def _token(connection: Connection) -> dict[str, Any]:
+    token: dict[str, Any] = {"path": "token", "expirationSeconds": TOKEN_SECONDS}
+    audience = vault_audience(connection)
+    if audience is not None:
+        token["audience"] = audience
+    return token
+
+
+def vault_audience(connection: Connection) -> str | None:
+    """Who the pod's own token is meant for: what the Connection's Vault role demands; None means
+    the API server, which is what Vault asks about a role without an audience."""
+    vault = connection.spec.credentials.vault
+    kubernetes = vault.auth.kubernetes if vault is not None else None
+    return getattr(kubernetes, "audience", None)

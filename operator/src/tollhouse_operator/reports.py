@@ -1,0 +1,90 @@
+"""What proxies report, read from ConfigMap `<connection>-proxies`. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from tollhouse_operator.manifests.naming import Manifest
+
+STALE_AFTER = timedelta(minutes=5)
+"""After this time a report of an instance that has no pod is taken for left over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One proxy's word. `matched`: policy/rule -> {"enforced" | "warned" | "shadowed": count}."""
+
+    instance: str
+    revision: str
+    ready: bool
+    at: datetime | None = None
+    matched: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def read_reports(config_map: Manifest | None) -> tuple[Report, ...]:
+    """The readable reports. What a proxy wrote is not trusted to be well formed."""
+    data = (config_map or {}).get("data") or {}
+    return tuple(report for key, text in sorted(data.items()) if (report := _read(key, text)) is not None)
+
+
+def stale(
+    config_map: Manifest | None, pods: Iterable[Manifest], deployment: str, now: datetime
+) -> tuple[str, ...]:
+    """Keys of instances that are gone: their pod is no more, or never was and they are silent."""
+    alive = {pod["metadata"]["name"] for pod in pods}
+    readable = {report.instance: report for report in read_reports(config_map)}
+    gone = []
+    for key in sorted((config_map or {}).get("data") or {}):
+        report = readable.get(key)
+        if key in alive:
+            continue
+        silent = report is None or report.at is None or now - report.at > STALE_AFTER
+        if key.startswith(f"{deployment}-") or silent:
+            gone.append(key)
+    return tuple(gone)
+
+
+def matched_counts(reports: Iterable[Report], policy: str) -> dict[str, dict[str, int]]:
+    """How often each rule of the policy met an operation, over all reports: rule -> kind -> count."""
+    totals: dict[str, Counter[str]] = {}
+    for report in reports:
+        for name, counts in report.matched.items():
+            of_policy, _, rule = name.partition("/")
+            if of_policy == policy and rule:
+                totals.setdefault(rule, Counter()).update(counts)
+    return {rule: dict(sorted(counts.items())) for rule, counts in sorted(totals.items())}
+
+
+def _read(key: str, text: str) -> Report | None:
+    try:
+        value = json.loads(text)
+        return Report(
+            instance=key,
+            revision=str(value["revision"]),
+            ready=value["ready"] is True,
+            at=_time(value.get("at")),
+            matched=_counts(value.get("matched") or {}),
+            warnings=tuple(str(words)[:1024] for words in value.get("warnings") or ())[:8],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _counts(value: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    return {
+        str(rule): {str(kind): count for kind, count in counts.items() if isinstance(count, int)}
+        for rule, counts in value.items()
+    }
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo is not None else None

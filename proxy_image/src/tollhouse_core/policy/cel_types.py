@@ -67,11 +67,22 @@ _BY_NAME = {t.name: t for t in (BOOL, INT, UINT, DOUBLE, STRING, BYTES, NULL)}
 _NUMBERS = frozenset({"int", "uint", "double"})
 _ORDERED = _NUMBERS | {"string", "bytes", "timestamp", "duration", "bool"}
 _TIME_PARTS = frozenset(
-    "getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes "
-    "getSeconds getMilliseconds".split()
+    [
+        "getFullYear",
+        "getMonth",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getHours",
+        "getMinutes",
+        "getSeconds",
+        "getMilliseconds",
+    ]
 )
 _DURATION_PARTS = frozenset({"getHours", "getMinutes", "getSeconds", "getMilliseconds"})
 _TEXT_TESTS = frozenset({"contains", "startsWith", "endsWith", "matches"})
+_JOINED = frozenset({"string", "bytes", "list", "duration"})
 _SIZED = frozenset({"string", "bytes", "list", "map"})
 _CONVERSIONS: Mapping[str, tuple[CelType, frozenset[str]]] = {
     "int": (INT, _NUMBERS | {"string"}),
@@ -115,7 +126,7 @@ def check(tree: Node, variables: Mapping[str, CelType]) -> tuple[CelType, Findin
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """" (did you mean x?)", or which names there are."""
+    """ " (did you mean x?)", or which names there are."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(names)})"
@@ -249,7 +260,8 @@ class _Checker:
         if not kind.values or not isinstance(literal, Literal) or literal.type != "string":
             return
         if literal.text[1:-1] not in kind.values:
-            self._wrong(f"{literal.text} is never the value here{nearest(literal.text, kind.values)}", literal.at)
+            ask = nearest(literal.text[1:-1], kind.values)
+            self._wrong(f"{literal.text} is never the value here{ask}", literal.at)
 
     def _membership(self, node: Operator, kinds: tuple[CelType, ...]) -> CelType:
         item, holder = kinds
@@ -269,11 +281,13 @@ class _Checker:
         if "dyn" in names:
             return DYN
         if len(kinds) == 1:
-            return kinds[0] if names <= {"int", "double"} else self._wrong(f"- needs a number, found a {kinds[0]}", node.at)
+            if names <= {"int", "double"}:
+                return kinds[0]
+            return self._wrong(f"- needs a number, found a {kinds[0]}", node.at)
         one, other = kinds
         if one.name == other.name and one.name in _NUMBERS:
             return one
-        if node.symbol == "+" and one.name == other.name and one.name in {"string", "bytes", "list", "duration"}:
+        if node.symbol == "+" and one.name == other.name and one.name in _JOINED:
             return one
         match node.symbol, one.name, other.name:
             case "+", "timestamp", "duration":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tollhouse_core.operation import Path
 
@@ -18,62 +19,61 @@ WILD = None
 SegmentParts = tuple[str | None, ...]
 """Literal pieces and WILD, in order: ("analytics_", WILD)."""
 
+MAX_WILDCARDS = 4
+"""In one segment: bounds what matching a hostile name can cost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One segment of a pattern; without a WILD it is a literal name."""
 
     parts: SegmentParts
-    _regex: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
-    _literal: str | None = field(init=False, repr=False, compare=False, default=None)
-
-    def __post_init__(self) -> None:
-        if WILD in self.parts:
-            source = "".join("[\\s\\S]*" if part is WILD else re.escape(part) for part in _squeezed(self.parts))
-            object.__setattr__(self, "_regex", re.compile(source))
-        else:
-            object.__setattr__(self, "_literal", "".join(part for part in self.parts if part is not None))
 
     @property
     def literal(self) -> str | None:
         """The exact name it stands for; None if it has a wildcard."""
-        return self._literal
+        if WILD in self.parts:
+            return None
+        return "".join(part for part in self.parts if part is not None)
 
     def matches(self, name: str) -> bool:
         """Whether the whole name matches."""
-        if self._regex is None:
-            return name == self._literal
-        return self._regex.fullmatch(name) is not None
+        return _regex(self.parts).fullmatch(name) is not None
 
 
-def _squeezed(parts: SegmentParts) -> list[str | None]:
-    """Neighbouring wildcards are one: more would only cost time (backtracking)."""
-    squeezed: list[str | None] = []
-    for part in parts:
-        if part is WILD and squeezed and squeezed[-1] is WILD:
-            continue
-        squeezed.append(part)
-    return squeezed
+@lru_cache(maxsize=4096)
+def _regex(parts: SegmentParts) -> re.Pattern[str]:
+    # Neighbouring wildcards are one: more would only cost time.
+    source = "".join("[^\0]*" if part is WILD else re.escape(part) for part in parts)
+    return re.compile(re.sub(r"(?:\[\^\0\]\*){2,}", "[^\0]*", source))
 
-
-MAX_WILDCARDS = 4
-"""In one segment: bounds what matching a hostile name can cost (names have 63 bytes at most)."""
 
 ANYTHING = Segment((WILD,))
 
 
 @dataclass(frozen=True, slots=True)
 class PathGlob:
-    """A pattern for a whole path; `every` is the bare `*` that matches a path of any length."""
+    """A pattern for a whole path.
+
+    `every` is the bare `*`: any path, of any length. `reserved` are outermost names (a server's
+    own schemas) that no wildcard grants: only a pattern that spells the name out does.
+    """
 
     segments: tuple[Segment, ...] = ()
     every: bool = False
-    text: str = ""
+    reserved: tuple[Segment, ...] = field(default=(), repr=False)
 
     def matches(self, path: Path) -> bool:
-        """Whether every segment matches; lengths must be equal."""
+        """Whether every segment matches; lengths must be equal. What a rule binds."""
         if self.every:
             return bool(path)
         if len(path) != len(self.segments):
             return False
         return all(segment.matches(name) for segment, name in zip(self.segments, path, strict=True))
+
+    def grants(self, path: Path) -> bool:
+        """Whether it matches and may open that path. What an allow opens."""
+        if not self.matches(path):
+            return False
+        spelled = not self.every and self.segments[0].literal is not None
+        return spelled or not any(name.matches(path[0]) for name in self.reserved)

@@ -1,0 +1,156 @@
+"""The rules that concern one identity, and what of them meets one access or one resource.
+
+Subjects are resolved once per bundle and identity, selectors once per access and resource: what
+is left for each operation is a dictionary look-up, conditions, and putting obligations together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tollhouse_core.decision import Mode
+from tollhouse_core.identity import Identity
+from tollhouse_core.operation import Access, AccessKind, Resource
+from tollhouse_core.policy.rules import (
+    AllowRule,
+    ApprovalRule,
+    DenyRule,
+    FilterRule,
+    LimitRule,
+    MaskRule,
+    Rule,
+    SessionRule,
+)
+from tollhouse_core.policy.subjects import covered
+from tollhouse_core.policy.wording import listed
+
+_MEMO_SIZE = 4096
+HINT_LENGTH = 400
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """The rules that meet one access, in order of name.
+
+    `opens` is an allow without a condition, if there is one: then no other is needed.
+    `approvals` holds with each rule whether its approval opens the access as well.
+    """
+
+    opens: AllowRule | None
+    allows: tuple[AllowRule, ...]
+    denies: tuple[DenyRule, ...]
+    approvals: tuple[tuple[ApprovalRule, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRules:
+    """The rules that oblige one resource; a mask with the members it names."""
+
+    masks: tuple[tuple[MaskRule, tuple[str, ...]], ...]
+    filters: tuple[FilterRule, ...]
+
+
+@dataclass(slots=True)
+class Applicable:
+    """One identity's rules of one bundle."""
+
+    allows: tuple[AllowRule, ...]
+    denies: tuple[DenyRule, ...]
+    approvals: tuple[ApprovalRule, ...]
+    column_masks: tuple[MaskRule, ...]
+    content_masks: tuple[MaskRule, ...]
+    filters: tuple[FilterRule, ...]
+    limits: tuple[LimitRule, ...]
+    sessions: tuple[SessionRule, ...]
+    _accesses: dict[Access, AccessRules] = field(default_factory=dict)
+    _resources: dict[Resource, ResourceRules] = field(default_factory=dict)
+
+    @property
+    def admitted(self) -> bool:
+        """Whether any policy is about this identity at all."""
+        return bool(
+            self.allows
+            or self.denies
+            or self.approvals
+            or self.column_masks
+            or self.content_masks
+            or self.filters
+            or self.limits
+            or self.sessions
+        )
+
+    def meeting(self, access: Access) -> AccessRules:
+        """The rules that meet an access."""
+        found = self._accesses.get(access)
+        if found is None:
+            if len(self._accesses) >= _MEMO_SIZE:
+                self._accesses.clear()
+            found = self._accesses[access] = self._meet(access)
+        return found
+
+    def obliging(self, resource: Resource) -> ResourceRules:
+        """The rules that oblige a resource."""
+        found = self._resources.get(resource)
+        if found is None:
+            if len(self._resources) >= _MEMO_SIZE:
+                self._resources.clear()
+            found = self._resources[resource] = self._oblige(resource)
+        return found
+
+    def _meet(self, access: Access) -> AccessRules:
+        allows = tuple(rule for rule in self.allows if rule.selector.grants(access))
+        return AccessRules(
+            next((rule for rule in allows if rule.head.condition is None), None),
+            allows,
+            tuple(rule for rule in self.denies if rule.selector.binds(access)),
+            tuple(
+                (rule, rule.selector.grants(access)) for rule in self.approvals if rule.selector.binds(access)
+            ),
+        )
+
+    def _oblige(self, resource: Resource) -> ResourceRules:
+        paths = (resource.path, *resource.also)
+        masks: list[tuple[MaskRule, tuple[str, ...]]] = []
+        for rule in self.column_masks:
+            members = tuple(
+                member
+                for member in resource.members
+                if any(glob.matches((*path, member)) for glob in rule.columns for path in paths)
+            )
+            if members:
+                masks.append((rule, members))
+        filters = tuple(
+            rule for rule in self.filters if any(glob.matches(path) for glob in rule.tables for path in paths)
+        )
+        return ResourceRules(tuple(masks), filters)
+
+    def hint(self, kind: AccessKind) -> str:
+        """What this identity may do, what is of that kind first; bounded."""
+        near: list[str] = []
+        far: list[str] = []
+        for allow in self.allows:
+            words = allow.selector.words + (" (on a condition)" if allow.head.condition else "")
+            (near if allow.selector.speaks_of(kind) else far).append(words)
+        for approval in self.approvals:
+            if approval.head.mode is Mode.ENFORCE:
+                words = f"{approval.selector.words} (with approval)"
+                (near if approval.selector.speaks_of(kind) else far).append(words)
+        items = list(dict.fromkeys([*near, *far]))
+        return f"Allowed: {listed(items, HINT_LENGTH)}." if items else "No rule allows you anything here."
+
+
+def applicable_to(identity: Identity, rules: Iterable[Rule]) -> Applicable:
+    """The identity's part of the rules, which stay in their order."""
+    mine = [rule for rule in rules if covered(rule.head.subjects, rule.head.exempt, identity)]
+    masks = [rule for rule in mine if isinstance(rule, MaskRule)]
+    return Applicable(
+        allows=tuple(rule for rule in mine if isinstance(rule, AllowRule)),
+        denies=tuple(rule for rule in mine if isinstance(rule, DenyRule)),
+        approvals=tuple(rule for rule in mine if isinstance(rule, ApprovalRule)),
+        column_masks=tuple(rule for rule in masks if rule.columns),
+        content_masks=tuple(rule for rule in masks if not rule.columns),
+        filters=tuple(rule for rule in mine if isinstance(rule, FilterRule)),
+        limits=tuple(rule for rule in mine if isinstance(rule, LimitRule)),
+        sessions=tuple(rule for rule in mine if isinstance(rule, SessionRule)),
+    )

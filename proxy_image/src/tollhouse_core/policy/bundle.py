@@ -1,0 +1,235 @@
+"""The policies of one Connection as one immutable, content-addressed thing.
+
+A bundle is made by who has all objects (operator, supervisor), travels as JSON, and is compiled
+again by who enforces it. The JSON is the source in a normal form: no status, no metadata beyond
+names, rules in order of name, and nothing secret (objects only name secrets). Its SHA-256 is
+the revision, so the same content has the same revision wherever it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from tollhouse_core.api import InvalidObject, Problem, parse_object, to_document
+from tollhouse_core.api.access_policy import AccessPolicy
+from tollhouse_core.api.audit_sink import AuditSink
+from tollhouse_core.api.connection import Connection
+from tollhouse_core.api.identity_provider import IdentityProvider
+from tollhouse_core.identity import Identity
+from tollhouse_core.policy.applicable import Applicable, applicable_to
+from tollhouse_core.policy.compile import compile_policy, language_of
+from tollhouse_core.policy.language import PolicyLanguage
+from tollhouse_core.policy.rules import Rule
+
+FORMAT = 1
+_VIEWS = 1024
+"""Identities whose rules are kept at hand; beyond it all are worked out anew."""
+
+
+class BadBundle(Exception):
+    """The text is no bundle that can be enforced. `str()` says why, bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyBundle:
+    """Everything a proxy enforces. `revision` is "sha256:" and 64 hexadecimal digits."""
+
+    connection: Connection
+    providers: tuple[IdentityProvider, ...]
+    sinks: tuple[AuditSink, ...]
+    policies: tuple[AccessPolicy, ...]
+    rules: tuple[Rule, ...]
+    revision: str
+    asked_facts: frozenset[str]
+    _text: str = field(repr=False)
+    _views: dict[object, Applicable] = field(default_factory=dict, repr=False, compare=False)
+
+    def to_json(self) -> str:
+        """The canonical JSON text, of which the revision is the hash."""
+        return self._text
+
+    @classmethod
+    def from_json(cls, text: str, languages: Mapping[str, PolicyLanguage]) -> PolicyBundle:
+        """Reads and compiles. Raises BadBundle and nothing else."""
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            raise BadBundle("not a JSON document") from None
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise BadBundle(f"expected a bundle of format {FORMAT}")
+        try:
+            connection = _read(document.get("connection"), Connection)
+            policies = [_read(item, AccessPolicy) for item in _list(document, "policies")]
+            providers = [_read(item, IdentityProvider) for item in _list(document, "providers")]
+            sinks = [_read(item, AuditSink) for item in _list(document, "sinks")]
+        except InvalidObject as invalid:
+            raise BadBundle(f"an object of the bundle cannot be read: {invalid}"[:1000]) from None
+        result = build_bundle(connection, policies, providers, sinks, languages)
+        if result.bundle is None:
+            raise BadBundle("; ".join(map(str, result.problems))[:1000])
+        return result.bundle
+
+    def applicable(self, identity: Identity) -> Applicable:
+        """The rules that concern an identity."""
+        key = (identity.provider, identity.name, identity.groups, identity.service_account)
+        found = self._views.get(key)
+        if found is None:
+            if len(self._views) >= _VIEWS:
+                self._views.clear()
+            found = self._views[key] = applicable_to(identity, self.rules)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class BundleResult:
+    """A bundle, or why there is none."""
+
+    bundle: PolicyBundle | None
+    problems: tuple[Problem, ...] = ()
+
+
+def build_bundle(
+    connection: Connection,
+    policies: Iterable[AccessPolicy],
+    providers: Iterable[IdentityProvider],
+    sinks: Iterable[AuditSink],
+    languages: Mapping[str, PolicyLanguage],
+) -> BundleResult:
+    """Builds from any number of objects: what the Connection does not select is left out.
+
+    Any problem means no bundle: half of a set of policies must never be enforced as if it were
+    the whole.
+    """
+    language = language_of(connection, languages)
+    if isinstance(language, Problem):
+        return BundleResult(None, (language,))
+    chosen = sorted((p for p in policies if selects(p, connection)), key=lambda policy: policy.name)
+    compiled = [compile_policy(policy, connection, language) for policy in chosen]
+    named_providers, problems = _named_providers(connection, providers)
+    named_sinks, more = _named_sinks(connection, sinks)
+    problems += more
+    problems += [problem for each in compiled for problem in each.problems]
+    if problems:
+        return BundleResult(None, tuple(problems))
+    text = _canonical(connection, chosen, named_providers, named_sinks)
+    rules = sorted((rule for each in compiled for rule in each.rules), key=_order)
+    bundle = PolicyBundle(
+        connection=connection,
+        providers=tuple(named_providers),
+        sinks=tuple(named_sinks),
+        policies=tuple(chosen),
+        rules=tuple(rules),
+        revision="sha256:" + hashlib.sha256(text.encode()).hexdigest(),
+        asked_facts=language.asked_facts,
+        _text=text,
+    )
+    return BundleResult(bundle)
+
+
+def selects(policy: AccessPolicy, connection: Connection) -> bool:
+    """Whether a policy is for a Connection: same namespace, and named or matched by label."""
+    if policy.namespace != connection.namespace:
+        return False
+    return policy.spec.connections.matches(connection.name, connection.metadata.labels)
+
+
+def _order(rule: Rule) -> tuple[str, str]:
+    return rule.head.ref.policy, rule.head.ref.rule
+
+
+def _named_providers(
+    connection: Connection, providers: Iterable[IdentityProvider]
+) -> tuple[list[IdentityProvider], list[Problem]]:
+    known = {provider.name: provider for provider in providers}
+    wanted = connection.spec.identity.providers
+    return [known[name] for name in sorted(wanted) if name in known], [
+        Problem(f"spec.identity.providers[{index}]", f"there is no IdentityProvider {name}", connection.title)
+        for index, name in enumerate(wanted)
+        if name not in known
+    ]
+
+
+def _named_sinks(connection: Connection, sinks: Iterable[AuditSink]) -> tuple[list[AuditSink], list[Problem]]:
+    known = {sink.name: sink for sink in sinks if sink.namespace == connection.namespace}
+    wanted = connection.spec.audit.sinks
+    return [known[name] for name in sorted(wanted) if name in known], [
+        Problem(
+            f"spec.audit.sinks[{index}]",
+            f"there is no AuditSink {name} in namespace {connection.namespace}",
+            connection.title,
+        )
+        for index, name in enumerate(wanted)
+        if name not in known
+    ]
+
+
+def _canonical(
+    connection: Connection,
+    policies: Iterable[AccessPolicy],
+    providers: Iterable[IdentityProvider],
+    sinks: Iterable[AuditSink],
+) -> str:
+    """The normal form. Sorted: policies and their rules by name, and all keys."""
+    document = {
+        "format": FORMAT,
+        "connection": _connection_document(connection),
+        "policies": [_policy_document(policy, connection) for policy in policies],
+        "providers": [_document(provider) for provider in providers],
+        "sinks": [_document(sink) for sink in sinks],
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _document(item: Connection | AccessPolicy | IdentityProvider | AuditSink) -> dict[str, Any]:
+    whole = to_document(item)
+    metadata = {"name": item.name}
+    if item.namespace:
+        metadata["namespace"] = item.namespace
+    return {
+        "apiVersion": whole["apiVersion"],
+        "kind": whole["kind"],
+        "metadata": metadata,
+        "spec": whole["spec"],
+    }
+
+
+def _connection_document(connection: Connection) -> dict[str, Any]:
+    """Without what only the operator needs: more replicas are not another policy."""
+    document = _document(connection)
+    proxy = document["spec"].get("proxy")
+    if isinstance(proxy, dict):
+        kept = {key: value for key, value in proxy.items() if key not in {"replicas", "resources"}}
+        document["spec"] = {**document["spec"], "proxy": kept}
+    return document
+
+
+def _policy_document(policy: AccessPolicy, connection: Connection) -> dict[str, Any]:
+    """How the policy came to select this Connection is no part of what it says here."""
+    document = _document(policy)
+    spec = dict(document["spec"])
+    spec["connections"] = {"names": [connection.name]}
+    spec["rules"] = sorted(spec["rules"], key=lambda rule: str(rule["name"]))
+    return {**document, "spec": spec}
+
+
+def _list(document: Mapping[str, Any], key: str) -> list[Any]:
+    value = document.get(key)
+    if not isinstance(value, list):
+        raise BadBundle(f"{key} must be a list")
+    return value
+
+
+_Model = TypeVar("_Model", Connection, AccessPolicy, IdentityProvider, AuditSink)
+
+
+def _read(document: Any, kind: type[_Model]) -> _Model:
+    if not isinstance(document, dict):
+        raise BadBundle(f"expected a {kind.__name__}")
+    item = parse_object(document)
+    if not isinstance(item, kind):
+        raise BadBundle(f"expected a {kind.__name__}, found a {item.kind}")
+    return item

@@ -1,0 +1,42 @@
+"""Who may have a session at all, and how long it may last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from tollhouse_core.decision import RuleRef, SessionTerms
+from tollhouse_core.identity import Identity, Session
+from tollhouse_core.policy.bundle import PolicyBundle
+from tollhouse_core.policy.deliberation import Deliberation
+
+
+def admits(bundle: PolicyBundle, identity: Identity) -> bool:
+    """Whether some rule of some policy is about this identity. Nobody else gets a session, and
+    who is not admitted any more loses theirs."""
+    return bundle.applicable(identity).admitted
+
+
+def session_terms(bundle: PolicyBundle, session: Session, now: datetime) -> SessionTerms:
+    """The strictest of what the Connection and the identity's rules say. `rule` is the one whose
+    maximum duration holds, empty where that is the Connection's own (or none)."""
+    thought = Deliberation(bundle.asked_facts, session, None, now)
+    own = bundle.connection.spec.session
+    terms = [
+        SessionTerms(
+            own.max_duration.seconds if own.max_duration else None,
+            own.idle_timeout.seconds if own.idle_timeout else None,
+        )
+    ]
+    rules = bundle.applicable(session.identity).sessions
+    terms += [rule.terms for rule in rules if thought.binds_quietly(rule.head, "session")]
+    longest = _least((each.max_duration_seconds, each.rule) for each in terms)
+    idle = _least((each.idle_timeout_seconds, each.rule) for each in terms)
+    return SessionTerms(longest[0], idle[0], longest[1])
+
+
+def _least(found: Iterable[tuple[float | None, RuleRef]]) -> tuple[float | None, RuleRef]:
+    bounds = [(seconds, rule) for seconds, rule in found if seconds is not None]
+    if not bounds:
+        return None, RuleRef()
+    return min(bounds, key=lambda each: (each[0], each[1].policy, each[1].rule))

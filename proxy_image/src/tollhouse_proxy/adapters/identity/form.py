@@ -57,27 +57,48 @@ def parse_token(text: str) -> CompactToken:
 
 def decode_base64url(part: str) -> bytes:
     """Decodes unpadded base64url (RFC 7515 appendix C) that has exactly one spelling."""
-    if not _BASE64URL.match(part):
+    decoded = _decoded(part) if _BASE64URL.match(part) else None
+    if decoded is None:
         raise Refused("a part of the token is not base64url")
-    try:
-        decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    except (binascii.Error, ValueError):
-        raise Refused("a part of the token is not base64url") from None
     if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part.encode("ascii"):
         raise Refused("a part of the token is not canonical base64url")
     return decoded
 
 
+def _decoded(part: str) -> bytes | None:
+    try:
+        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except (binascii.Error, ValueError):
+        return None
+
+
 def strict_json_object(data: bytes, what: str) -> Mapping[str, object]:
     """Reads one JSON object; raises Refused, naming `what`, where readers could disagree."""
-    try:
-        text = data.decode("utf-8", "strict")
-    except UnicodeDecodeError:
-        raise Refused(f"{what} is not UTF-8") from None
+    # Nothing is raised while another error is handled: those carry the text, as would their context.
+    text = _utf8(data)
+    if text is None:
+        raise Refused(f"{what} is not UTF-8")
     if text.startswith("\ufeff") or "\x00" in text:
         raise Refused(f"{what} is not plain UTF-8 JSON")
+    value, problem = _json(text)
+    if problem:
+        raise Refused(f"{what} {problem}")
+    if not isinstance(value, dict):
+        raise Refused(f"{what} is not a JSON object")
+    return value
+
+
+def _utf8(data: bytes) -> str | None:
     try:
-        value = json.loads(
+        return data.decode("utf-8", "strict")
+    except UnicodeDecodeError:
+        return None
+
+
+def _json(text: str) -> tuple[object, str]:
+    """The value, and what is wrong with it ("" when nothing is)."""
+    try:
+        value: object = json.loads(
             text,
             object_pairs_hook=_object_without_duplicates,
             parse_constant=_no_constants,
@@ -86,12 +107,10 @@ def strict_json_object(data: bytes, what: str) -> Mapping[str, object]:
         )
         _require_clean(value, 0)
     except _Unclean as problem:
-        raise Refused(f"{what} {problem}") from None
+        return None, str(problem)
     except (ValueError, RecursionError):
-        raise Refused(f"{what} is not JSON") from None
-    if not isinstance(value, dict):
-        raise Refused(f"{what} is not a JSON object")
-    return value
+        return None, "is not JSON"
+    return value, ""
 
 
 class _Unclean(Exception):

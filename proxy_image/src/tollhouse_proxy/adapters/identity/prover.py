@@ -80,13 +80,14 @@ class TokenProver:
         try:
             return await self._prove(token.reveal())
         except Refused as refusal:
-            raise NotProven(f"identity not proved: {refusal}") from None
-        except KeysUnavailable as failure:
-            raise ProofUnavailable(f"identity not proved: {failure}") from None
+            failure = NotProven(f"identity not proved: {refusal}")
+        except KeysUnavailable as unavailable:
+            failure = ProofUnavailable(f"identity not proved: {unavailable}")
         except Exception as error:
             # The edge of this adapter: a fault of ours proves nobody. Its text may hold a token.
             _LOG.error("a token could not be examined: %s", type(error).__name__)
-            raise NotProven("identity not proved: the token could not be examined") from None
+            failure = NotProven("identity not proved: the token could not be examined")
+        raise failure  # out here, so that no other error goes along as its context
 
     async def close(self) -> None:
         """Ends fetches under way and connections."""

@@ -1,0 +1,221 @@
+"""The CredentialSource over Vault: the database engine (a user per session) and key/value.
+
+How long things live: `acquire` makes a lease, whose owner calls `renew` at about two thirds of
+`expires_at` as long as it needs it (which keeps the proxy's own token alive too), and `release` when
+done. What nobody renews ends by its TTL, so a crash leaves nothing for longer than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets as randomness
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TypeVar
+
+from tollhouse_core.api.credentials import VaultCredentials, VaultDatabase, VaultKv
+from tollhouse_core.clock import Clock
+from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
+from tollhouse_proxy.adapters.credentials.threads import BoundedThreads
+from tollhouse_proxy.adapters.credentials.vault_api import LeaseGrant, Trouble, VaultProblem
+from tollhouse_proxy.adapters.credentials.vault_login import Login, VaultLogins
+from tollhouse_proxy.ports.credentials import Credential, CredentialUnavailable
+from tollhouse_proxy.ports.stores import SecretStore
+
+T = TypeVar("T")
+_LOG = logging.getLogger("tollhouse.credentials")
+_RANDOM = randomness.SystemRandom()
+
+
+class VaultSource:
+    """Credentials of one Connection from one Vault."""
+
+    def __init__(
+        self, vault: VaultCredentials, secrets: SecretStore, settings: CredentialSettings, clock: Clock
+    ) -> None:
+        self._vault = vault
+        self._settings = settings
+        self._clock = clock
+        self._logins = VaultLogins(vault, secrets, settings, clock)
+        # Renewing and ending never queue behind new sessions.
+        self._for_new = BoundedThreads("vault-new", settings.concurrency)
+        self._for_old = BoundedThreads("vault-old", settings.concurrency)
+        self._owners: dict[str, Login] = {}
+        self._kv_engine: int | None = None
+        self._releases: set[asyncio.Task[None]] = set()
+
+    async def acquire(self) -> Credential:
+        """A credential of one's own. Raises CredentialUnavailable within `acquire_seconds`."""
+        return await self._insist(self._acquire_once)
+
+    async def renew(self, credential: Credential) -> Credential:
+        """Lengthens the lease and the token behind it. Raises CredentialUnavailable."""
+        if not credential.lease:
+            return credential
+        return await self._insist(partial(self._renew_once, credential))
+
+    async def release(self, credential: Credential) -> None:
+        """Ends the lease. Returns when that is done, or after one call's time at the latest; what
+        could not be done yet goes on behind. Never raises."""
+        if credential.lease:
+            await asyncio.wait(
+                {self._start_release(credential.lease)}, timeout=self._settings.request_seconds
+            )
+
+    async def close(self) -> None:
+        """Waits (bounded) for releases under way, then ends the tokens that we logged in for, and
+        with them whatever still hangs on them."""
+        if self._releases:
+            await asyncio.wait(self._releases, timeout=self._settings.close_seconds)
+        for task in list(self._releases):
+            task.cancel()
+        ours = {login for login in (self._logins.current, *self._owners.values()) if login and login.ours}
+        endings = {asyncio.ensure_future(self._end_token(login)) for login in ours}
+        if endings:
+            await asyncio.wait(endings, timeout=self._settings.request_seconds)
+        for ending in endings:
+            ending.cancel()
+        self._for_new.close()
+        self._for_old.close()
+
+    # --- one attempt each -----------------------------------------------------------------------
+
+    async def _acquire_once(self) -> Credential:
+        login = await self._logins.get(self._for_new)
+        try:
+            if self._vault.database is not None:
+                return await self._database_user(login, self._vault.database)
+            if self._vault.kv is not None:
+                return await self._key_value(login, self._vault.kv)
+        except VaultProblem as problem:
+            if problem.trouble is Trouble.DENIED:
+                login.dropped = True  # perhaps only this token: the next attempt logs in anew
+            raise
+        raise VaultProblem(Trouble.WRONG, "cannot be asked: no secrets engine is configured")
+
+    async def _database_user(self, login: Login, database: VaultDatabase) -> Credential:
+        make = partial(login.api.database_user, login.token, database.mount, database.role)
+        grant = await self._for_new.run(make, undo=partial(self._abandoned, login))
+        self._own(login, grant)
+        return self._dated(Credential(grant.username, grant.password, grant.lease), login, grant.seconds)
+
+    async def _key_value(self, login: Login, kv: VaultKv) -> Credential:
+        if self._kv_engine is None:
+            self._kv_engine = await self._for_new.run(partial(login.api.kv_version, login.token, kv.mount))
+        read = partial(login.api.kv, login.token, kv.mount, kv.path, self._kv_engine, kv.version)
+        data = await self._for_new.run(read)
+        username, password = data.get(kv.username_key), data.get(kv.password_key)
+        if username is None or password is None:
+            key = kv.username_key if username is None else kv.password_key
+            raise VaultProblem(Trouble.WRONG, f"holds the secret {kv.path} without a text in its key {key}")
+        return Credential(username.reveal(), password)
+
+    async def _renew_once(self, credential: Credential) -> Credential:
+        login = self._owners.get(credential.lease)
+        if login is None:
+            raise VaultProblem(Trouble.WRONG, "has no such lease of ours any more")
+        await self._logins.lengthen(login, self._for_old)
+        renew = partial(login.api.renew_lease, login.token, credential.lease)
+        return self._dated(credential, login, await self._for_old.run(renew))
+
+    def _dated(self, credential: Credential, login: Login, seconds: float) -> Credential:
+        """With its end: the lease's, or the token's where that comes first."""
+        ends = [seconds] if seconds else []
+        if login.ends_at is not None:
+            ends.append(login.ends_at - self._clock.monotonic())
+        if not ends:
+            return replace(credential, expires_at=None)
+        return replace(credential, expires_at=self._clock.now() + timedelta(seconds=min(ends)))
+
+    # --- trying again ---------------------------------------------------------------------------
+
+    async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Tries until it works, it is hopeless, or the time is up."""
+        last = "did not answer in time"
+        denied = False
+        tries = 0
+        try:
+            async with asyncio.timeout(self._settings.acquire_seconds):
+                while True:
+                    try:
+                        return await attempt()
+                    except VaultProblem as problem:
+                        last = str(problem)
+                        again = problem.trouble is Trouble.DENIED and not denied
+                        if problem.trouble is not Trouble.BUSY and not again:
+                            raise _unavailable(last) from None
+                        denied = denied or again
+                    await asyncio.sleep(self._pause(tries))
+                    tries += 1
+        except TimeoutError:
+            raise _unavailable(last) from None
+
+    def _pause(self, tries: int) -> float:
+        """Doubling, with jitter, so that proxies that failed together do not return together."""
+        longest = min(self._settings.longest_retry_seconds, self._settings.first_retry_seconds * 2.0**tries)
+        return _RANDOM.uniform(longest / 2, longest)
+
+    # --- giving back ----------------------------------------------------------------------------
+
+    def _own(self, login: Login, grant: LeaseGrant) -> None:
+        self._owners[grant.lease] = login
+        login.leases.add(grant.lease)
+
+    def _abandoned(self, login: Login, grant: LeaseGrant) -> None:
+        """Nobody waits for this lease any more: it came too late."""
+        self._own(login, grant)
+        self._start_release(grant.lease)
+
+    def _start_release(self, lease: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._release(lease), name="vault-release")
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+        return task
+
+    async def _release(self, lease: str) -> None:
+        login = self._owners.get(lease)
+        if login is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.release_seconds):
+                await self._revoke(login, lease)
+        except TimeoutError:
+            _LOG.warning("a lease could not be ended in time; it ends by its own TTL")
+        self._owners.pop(lease, None)
+        login.leases.discard(lease)
+        if not login.leases and login is not self._logins.current:
+            await self._end_token(login)
+
+    async def _revoke(self, login: Login, lease: str) -> None:
+        tries = 0
+        while True:
+            try:
+                # When the database cannot be reached Vault is asked to take care of it by itself.
+                revoke = partial(login.api.revoke_lease, login.token, lease, wait=tries == 0)
+                return await self._for_old.run(revoke)
+            except VaultProblem as problem:
+                if problem.trouble is Trouble.DENIED and login is self._logins.current:
+                    _LOG.warning(
+                        "Vault %s; the proxy's Vault policy must allow update on sys/leases/revoke, "
+                        "or users of the database live on until their TTL",
+                        problem,
+                    )
+                if problem.trouble is not Trouble.BUSY:
+                    return None
+            await asyncio.sleep(self._pause(tries))
+            tries += 1
+
+    async def _end_token(self, login: Login) -> None:
+        if not login.ours:
+            return
+        try:
+            await self._for_old.run(partial(login.api.revoke_token, login.token))
+        except VaultProblem as problem:
+            _LOG.info("the proxy's token could not be ended: Vault %s", problem)
+
+
+def _unavailable(words: str) -> CredentialUnavailable:
+    return CredentialUnavailable(f"backend credential unavailable: Vault {words}")

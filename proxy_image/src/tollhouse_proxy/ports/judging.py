@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from tollhouse_core.decision import Permitted, Verdict
-from tollhouse_core.identity import Session
+from tollhouse_core.decision import Permitted, Refused, RuleRef, SessionTerms, Verdict
+from tollhouse_core.identity import Identity, Session
 from tollhouse_core.operation import Operation
 
 FactLookup = Callable[[frozenset[str]], Awaitable[Mapping[str, object]]]
@@ -46,6 +46,8 @@ class Overrun:
     message: str
     hint: str
     retry_after_seconds: float
+    rule: RuleRef = RuleRef()
+    revision: str = ""
 
 
 class Judge(Protocol):
@@ -84,3 +86,49 @@ class Judge(Protocol):
 
 
 JudgeForSession = Callable[[Session], Judge]
+
+
+class SessionNotAllowed(Exception):
+    """This identity may open no session here. `refused` says why, in words for the client."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.message)
+        self.refused = refused
+
+
+class OpenSession(Judge, Protocol):
+    """The Judge of an open session, and the session's own end."""
+
+    @property
+    def terms(self) -> SessionTerms:
+        """How long the session may last and be idle under the bundle in force now (the
+        Connection's and the rules' bounds, the shorter of each)."""
+        ...
+
+    @property
+    def lost(self) -> str:
+        """Why the session may not go on under the bundle in force now (access was taken away);
+        "" as long as it may. Read often: cheap unless the revision moved."""
+        ...
+
+    def unreadable(self, operation: Operation, message: str, code: str) -> Refused | None:
+        """Records (and counts against limits) what could not be understood and is refused with
+        `message` and the protocol's own `code`. A Refused answer is told instead of it."""
+        ...
+
+    def close(self, reason: str) -> None:
+        """Records the end of the session. Never raises; the second call does nothing."""
+        ...
+
+
+class Gate(Protocol):
+    """Where sessions begin."""
+
+    def open(self, session: Session) -> OpenSession:
+        """Records the opening. Raises SessionNotAllowed (no policy speaks of this identity, no
+        bundle, the audit cannot record it)."""
+        ...
+
+    def refused(self, address: str, reason: str, identity: Identity | None = None) -> None:
+        """Records a client that was turned away before a session opened. Never raises."""
+        ...

@@ -1,0 +1,324 @@
+"""What goes in and out of a protocol machine.
+
+A machine holds one client connection's conversation and touches no socket. Bytes go in by
+`client_data` and `backend_data`; everything rarer is an `Input`. What it wants done it leaves in
+its `Outbox`: bytes for either side, and `Effect`s. The runtime empties the outbox after every
+call, in this order: backend bytes, client bytes, effects. Only the runtime waits.
+
+No message costs a task: a machine that must wait (for a verdict, for a credential) says so by an
+effect, keeps what comes meanwhile, and goes on when the matching input arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from tollhouse_core.identity import Identity
+from tollhouse_core.secret import Secret
+
+
+class TlsMode(StrEnum):
+    """How far a backend must prove itself."""
+
+    DISABLE = "Disable"
+    REQUIRE = "Require"
+    VERIFY_FULL = "VerifyFull"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the backend is. A `host` that starts with "/" is the folder of a unix socket.
+
+    `ca_pem` are the certificates that vouch for the server; None: the machine's own.
+    """
+
+    host: str
+    port: int
+    tls: TlsMode = TlsMode.VERIFY_FULL
+    ca_pem: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is reached by a unix socket (which carries no TLS)."""
+        return self.host.startswith("/")
+
+
+# ---------------------------------------------------------------- inputs
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecured:
+    """The TLS handshake with the client is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientGone:
+    """The client closed its side or was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The answer to Prove: who it is."""
+
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class NotProved:
+    """The answer to Prove: nobody we know. `reason` is safe for the client."""
+
+    reason: str
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialLent:
+    """The answer to Borrow."""
+
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRefused:
+    """The answer to Borrow: none to be had. `reason` is safe for the client."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackendOpened:
+    """The answer to Dial. `certificate` is the server's (DER) where the leg has TLS; `verified`:
+    its name and issuer were checked."""
+
+    certificate: bytes | None = None
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BackendUnreachable:
+    """The answer to Dial: it failed. `reason` is safe for the client."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackendGone:
+    """The backend closed the connection or was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The answer to Wait: what the awaitable gave, or the exception that ended it."""
+
+    number: int
+    value: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndNow:
+    """The session must end. `reason` is a word of EndReason; `words` are for the client."""
+
+    reason: EndReason
+    words: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndWhenIdle:
+    """The session must end as soon as nothing is under way (a drain has begun)."""
+
+    words: str
+
+
+class EndReason(StrEnum):
+    """Why a session ended; goes into the audit."""
+
+    CLIENT = "client"
+    BACKEND = "backend"
+    EXPIRED = "expired"
+    MAXIMUM = "maximum"
+    IDLE = "idle"
+    REVOKED = "revoked"
+    DRAIN = "drain"
+    PROTOCOL = "protocol"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    FAILURE = "failure"
+
+
+Input = (
+    ClientSecured
+    | ClientGone
+    | Proven
+    | NotProved
+    | CredentialLent
+    | CredentialRefused
+    | BackendOpened
+    | BackendUnreachable
+    | BackendGone
+    | Settled
+    | EndNow
+    | EndWhenIdle
+)
+
+# ---------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class SecureClient:
+    """Start TLS as the server; answer ClientSecured. Nothing is read meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Ask the prover; answer Proven or NotProved."""
+
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Borrow:
+    """Get a credential for one backend session; answer CredentialLent or CredentialRefused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """How TLS is asked for on a plain connection: send `request`, and the answer must be exactly
+    `accepted` before the handshake begins."""
+
+    request: bytes
+    accepted: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open the backend connection (with TLS as the target says); answer BackendOpened or
+    BackendUnreachable."""
+
+    target: Target
+    greeting: Greeting
+
+
+@dataclass(frozen=True, slots=True)
+class SendAside:
+    """Open another connection to the backend, send these bytes, close it (a cancel)."""
+
+    target: Target
+    greeting: Greeting
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Await this; answer Settled with the same number."""
+
+    number: int
+    awaitable: Awaitable[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Cancel a Wait that nobody needs any more; no answer."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session began. `judge` is its ports.judging.OpenSession; `expires_at` ends its proof."""
+
+    judge: Any
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The client may ask from now on: time limits on logging in no longer hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Send what is in the outbox, then close both sides. Nothing follows."""
+
+    reason: EndReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Poke:
+    """Empty another machine's outbox too: this one has changed it (a cancel)."""
+
+    machine: Machine
+
+
+Effect = (
+    SecureClient | Prove | Borrow | Dial | SendAside | Wait | Forget | Opened | Ready | Close | Poke
+)
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What a machine wants done. `hungry` is False while the client should not be read."""
+
+    client: list[bytes] = field(default_factory=list)
+    backend: list[bytes] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    hungry: bool = True
+
+
+class Machine(Protocol):
+    """One client's conversation. Any exception it raises ends the session (fail closed)."""
+
+    outbox: Outbox
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way: the session could end without breaking a statement."""
+        ...
+
+    def client_data(self, data: bytes) -> None:
+        """Bytes from the client, in any chunking."""
+        ...
+
+    def backend_data(self, data: bytes) -> None:
+        """Bytes from the backend, in any chunking."""
+        ...
+
+    def receive(self, happening: Input) -> None:
+        """Anything else that happened."""
+        ...
+
+
+class Promise(Protocol):
+    """A value that comes later; asyncio's Future is one."""
+
+    def __await__(self) -> Any:
+        """Waits for it."""
+        ...
+
+    def set_result(self, value: Any, /) -> None:
+        """Gives it."""
+        ...
+
+    def done(self) -> bool:
+        """Whether it was given, or given up."""
+        ...
+
+
+Promises = Callable[[], Promise]
+"""Makes promises; passed in, so that machines know no event loop."""
+
+
+class MachineFactory(Protocol):
+    """Makes the machine of one accepted connection."""
+
+    def __call__(self, address: str, *, secure: bool, can_secure: bool, promises: Promises) -> Machine:
+        """`address` is the peer's; `secure`: the connection has TLS already; `can_secure`: TLS can
+        be offered."""
+        ...

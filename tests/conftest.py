@@ -7,6 +7,7 @@ from kit.fixtures import (  # noqa: F401 - pytest finds fixtures by their names 
     control_plane,
     database,
     namespace,
+    node,
     openbao,
     postgres,
     postgres15,

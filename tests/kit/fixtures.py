@@ -14,9 +14,11 @@ from collections.abc import Iterator
 import pytest
 
 from kit import control_plane as control_plane_part
+from kit import node as node_part
 from kit import openbao as openbao_part
 from kit import postgres as postgres_part
 from kit.control_plane import ControlPlane
+from kit.node import Node
 from kit.openbao import OpenBao
 from kit.postgres import Postgres
 
@@ -79,3 +81,9 @@ def control_plane() -> Iterator[ControlPlane]:
 @pytest.fixture
 def namespace(control_plane: ControlPlane) -> str:
     return control_plane.namespace()
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    with node_part.running() as cluster:
+        yield cluster

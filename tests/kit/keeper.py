@@ -20,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
@@ -72,6 +73,15 @@ def stop(server: subprocess.Popen[bytes], how: int, grace: float) -> None:
     server.wait()
 
 
+def remove(folder: str) -> None:
+    """Remove a folder; what is still in use for a moment (a cgroup whose last process is ending) soon."""
+    end = time.monotonic() + 5
+    while os.path.exists(folder) and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.exists(folder):
+            time.sleep(0.05)
+
+
 def main() -> int:
     # Ctrl-C on a terminal reaches the whole group: the test run decides when servers stop, not the keyboard.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -86,7 +96,7 @@ def main() -> int:
     watch(server)
     stop(server, spec["stop"], spec["grace"])
     for folder in spec["remove"]:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
     return server.returncode if server.returncode >= 0 else 128 - server.returncode
 
 

@@ -98,6 +98,8 @@ class Node(Cluster):
         """End every process of the node, and with them its mounts and its network."""
         for server in [self._first, *self._servers]:
             server.stop()
+        # The kernel keeps a network with half-closed connections for a while; what it shares with us goes now.
+        subprocess.run(["ip", "link", "del", INTERFACE], capture_output=True, check=False)
         wait.until(self._no_cgroups, what="the node's control groups are empty")
 
     def _no_cgroups(self) -> bool:
@@ -296,7 +298,7 @@ def pause_image() -> str:
 
 @contextmanager
 def running() -> Iterator[Node]:
-    """A node of one's own; a second test run on this machine waits until the first has taken its node down."""
+    """A node of one's own; a second test run on this machine waits until the first is done with its own."""
     with locked("node"), process.workshop("node") as folder:
         node = Node(folder)
         try:

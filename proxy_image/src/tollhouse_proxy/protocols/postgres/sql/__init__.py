@@ -1,1 +1,38 @@
-"""SQL understood: text and catalog in, operations and rewritten text out. No bytes, no waiting."""
+"""SQL understood: text and catalog in, operations and rewritten text out. No bytes, no waiting.
+
+`Catalog` is a snapshot of the server's catalog; `understand` turns a text into Statements, each
+with the Operation that is judged; `rewrite` puts masks and filters into one statement at the
+source. Everything here is pure and synchronous.
+"""
+
+from __future__ import annotations
+
+from .catalog import CATALOG_QUERIES, FINGERPRINT_QUERY, SNAPSHOT_QUERY, Catalog
+from .statement import (
+    CannotRewrite,
+    Edit,
+    EffectKind,
+    NotUnderstood,
+    Rewritten,
+    SessionEffect,
+    SessionSettings,
+    Statement,
+)
+from .understand import split_statements, understand
+
+__all__ = [
+    "CATALOG_QUERIES",
+    "FINGERPRINT_QUERY",
+    "SNAPSHOT_QUERY",
+    "CannotRewrite",
+    "Catalog",
+    "Edit",
+    "EffectKind",
+    "NotUnderstood",
+    "Rewritten",
+    "SessionEffect",
+    "SessionSettings",
+    "Statement",
+    "split_statements",
+    "understand",
+]

@@ -39,12 +39,15 @@ class EffectKind(StrEnum):
 class SessionEffect:
     """`name` is the prepared statement, cursor or setting; None where there is none or all are
     meant (DEALLOCATE ALL, CLOSE ALL, DISCARD ALL). `inner` is the statement inside PREPARE,
-    DECLARE, EXPLAIN. `changes_catalog`: the catalog snapshot must be read again afterwards."""
+    DECLARE, EXPLAIN. `changes_catalog`: the catalog snapshot must be read again afterwards.
+    `search_path`: what the path is after the statement has succeeded, where it sets one that is
+    known beforehand; an unknown one (RESET, ROLLBACK, a parameter) shows in `changes_catalog`."""
 
     kind: EffectKind = EffectKind.NONE
     name: str | None = None
     inner: Statement | None = None
     changes_catalog: bool = False
+    search_path: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +123,19 @@ class CannotRewrite(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What gives a text its meaning besides the catalog.
+
+    `search_path` as the server has it now, element by element ("$user" may stand in it);
+    `user` is the backend's role; `default_schema` the Connection's default schema, where policies
+    look for names without one.
+    """
+
+    search_path: tuple[str, ...] = ("public",)
+    database: str = ""
+    user: str = ""
+    default_schema: str = "public"
+    in_transaction: bool = False

@@ -1,0 +1,379 @@
+"""Reads a query's tree: which relations, functions and types it touches, and how.
+
+Every node type must be known; names are resolved with the scoping of WITH. No types are inferred:
+masks and filters hold at the source, so what an expression does with a column does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tollhouse_core.operation import Access, AccessKind, Verb
+from tollhouse_dialects.postgres.parse import SqlSyntaxError, parse
+
+from .builtins import REVEALING_COLUMNS, REVEALING_RELATIONS, SAFE_RELATIONS
+from .calls import judge_attribute, judge_call, judge_operators
+from .catalog import INFORMATION_SCHEMA, PG_CATALOG, Relation
+from .findings import Findings, Source, Write
+from .names import Names
+from .nodes import QUERY_NODES, Body, children, strings, wrapped
+from .statement import NotUnderstood
+from .where import depends_on_literals, has_where
+
+_STATEMENTS = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+_ACTIONS = {"InsertStmt": "Insert", "UpdateStmt": "Update", "DeleteStmt": "Delete"}
+_BETWEEN = ((">=",), ("<=",))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What names mean at one place: CTEs in sight, and relations by alias."""
+
+    ctes: frozenset[str] = frozenset()
+    aliases: Mapping[str, Relation | None] = field(default_factory=dict)
+    depth: int = 0
+
+    def with_ctes(self, names: frozenset[str]) -> Scope:
+        """The same place with more CTEs in sight."""
+        return Scope(self.ctes | names, self.aliases, self.depth)
+
+    def inside(self, aliases: Mapping[str, Relation | None]) -> Scope:
+        """One statement deeper."""
+        return Scope(self.ctes, {**self.aliases, **aliases}, self.depth + 1)
+
+
+class Reader:
+    """Reads trees into `found`. `lenient` accepts unknown node types (for DDL, which needs a rule
+    of its own anyway)."""
+
+    def __init__(self, names: Names, found: Findings, lenient: bool = False) -> None:
+        self.names = names
+        self.found = found
+        self.lenient = lenient
+
+    # -- statements --------------------------------------------------------------------------
+
+    def statement(self, kind: str, body: Body, scope: Scope) -> None:
+        """A SELECT, INSERT, UPDATE, DELETE or MERGE at any depth."""
+        scope = self._with(body.get("withClause"), scope)
+        if kind == "SelectStmt":
+            self._select(body, scope)
+        else:
+            self._write(kind, body, scope)
+
+    def _with(self, clause: Body | None, scope: Scope) -> Scope:
+        if not clause:
+            return scope
+        ctes = [node["CommonTableExpr"] for node in clause.get("ctes", [])]
+        if clause.get("recursive"):
+            scope = scope.with_ctes(frozenset(cte["ctename"] for cte in ctes))
+        for cte in ctes:
+            kind, query = wrapped(cte["ctequery"])
+            if kind not in _STATEMENTS:
+                raise NotUnderstood(f"a WITH query may not be a {kind}")
+            self.statement(kind, query, scope.inside({}))
+            for name in ("search_clause", "cycle_clause"):
+                if name in cte:
+                    self.expression(name, cte[name], scope)
+            scope = scope.with_ctes(frozenset({cte["ctename"]}))
+        return scope
+
+    def _select(self, body: Body, scope: Scope) -> None:
+        if body.get("intoClause"):
+            self.found.command(
+                "CREATE TABLE AS", Verb.ADMIN, self.new_path(body["intoClause"].get("rel", {}))
+            )
+        for side in ("larg", "rarg"):
+            if side in body:
+                self.statement("SelectStmt", body[side], scope.inside({}))
+        inner = scope.inside(self._aliases(body.get("fromClause", []), scope))
+        self._fields(body, inner, body, frozenset({"withClause", "larg", "rarg", "intoClause"}))
+
+    def _aliases(self, from_items: list[Body], scope: Scope) -> dict[str, Relation | None]:
+        found: dict[str, Relation | None] = {}
+        pending = [wrapped(item) for item in from_items]
+        while pending:
+            kind, body = pending.pop()
+            if kind == "RangeVar":
+                known = None if self._is_cte(body, scope) else self.names.relation(body)
+                renamed = bool(body.get("alias", {}).get("colnames"))
+                found[body.get("alias", {}).get("aliasname", body.get("relname", ""))] = (
+                    None if renamed else known
+                )
+            elif kind == "JoinExpr":
+                pending += [wrapped(body[side]) for side in ("larg", "rarg") if side in body]
+                if "alias" in body:
+                    found[body["alias"].get("aliasname", "")] = None
+            elif kind == "RangeTableSample":
+                pending.append(wrapped(body["relation"]))
+            elif "alias" in body:
+                found[body["alias"].get("aliasname", "")] = None
+        return found
+
+    @staticmethod
+    def _is_cte(range_var: Body, scope: Scope) -> bool:
+        return "schemaname" not in range_var and range_var.get("relname") in scope.ctes
+
+    def _write(self, kind: str, body: Body, scope: Scope) -> None:
+        relation = self.names.relation(body["relation"])
+        self.found.writes.append(Write(relation, kind, body, scope.depth))
+        alias = body["relation"].get("alias", {}).get("aliasname", body["relation"].get("relname", ""))
+        others = [*body.get("fromClause", []), *body.get("usingClause", [])]
+        if kind == "MergeStmt" and "sourceRelation" in body:
+            others.append(body["sourceRelation"])
+        aliases = {**self._aliases(others, scope), alias: relation}
+        if kind == "InsertStmt":
+            aliases["excluded"] = relation
+        for action in self._write_actions(kind, body):
+            self.touch(relation, action)
+        if kind in ("UpdateStmt", "DeleteStmt") and not has_where(
+            body.get("whereClause"), alias, self.names.catalog.columns(relation.oid)
+        ):
+            self.found.without_where = True
+        if body.get("whereClause"):
+            self.found.sensitive |= depends_on_literals(body["whereClause"])
+        self._fields(body, scope.inside(aliases), body, frozenset({"withClause", "relation"}))
+        self._references(relation, kind, body)
+
+    @staticmethod
+    def _write_actions(kind: str, body: Body) -> list[str]:
+        actions = [_ACTIONS[kind]] if kind in _ACTIONS else []
+        if kind == "MergeStmt":
+            commands = {
+                clause["MergeWhenClause"].get("commandType", "")
+                for clause in body.get("mergeWhenClauses", [])
+            }
+            actions = [
+                action
+                for action, command in (
+                    ("Insert", "CMD_INSERT"),
+                    ("Update", "CMD_UPDATE"),
+                    ("Delete", "CMD_DELETE"),
+                )
+                if command in commands
+            ]
+            actions = actions or ["Update"]
+        if body.get("onConflictClause", {}).get("action") == "ONCONFLICT_UPDATE":
+            actions.append("Update")
+        if body.get("returningList") or body.get("returningClause"):
+            actions.append("Select")
+        return actions
+
+    def _references(self, relation: Relation, kind: str, body: Body) -> None:
+        """What a foreign key points at can be probed by writing: its masks must be known."""
+        if kind == "DeleteStmt":
+            return
+        catalog = self.names.catalog
+        for _, other, _ in catalog.references_from(relation.oid):
+            target = catalog.relation(other)
+            if target is not None:
+                self.found.resource(target, catalog)
+
+    # -- relations ---------------------------------------------------------------------------
+
+    def touch(self, relation: Relation, action: str) -> None:
+        """An access to a relation by name; what lies beneath is added as `needs_rule=False`."""
+        catalog, found = self.names.catalog, self.found
+        if relation.system:
+            self._touch_system(relation, action)
+            return
+        found.table(relation, action, catalog)
+        for oid in catalog.descendants(relation.oid):
+            child = catalog.relation(oid)
+            if child is not None:
+                found.table(child, action, catalog, needs_rule=False)
+        if relation.kind in ("v", "m"):
+            self._beneath(relation, action)
+
+    def _touch_system(self, relation: Relation, action: str) -> None:
+        found, catalog = self.found, self.names.catalog
+        if action != "Select":
+            found.opaque(f"{action} on {relation.schema}.{relation.name}")
+            return
+        if relation.schema == INFORMATION_SCHEMA or relation.name in SAFE_RELATIONS:
+            found.add(Access(Verb.READ, AccessKind.TABLE, action, relation.path, needs_rule=False))
+            return
+        if relation.name in REVEALING_RELATIONS:
+            found.everything = True
+        found.table(relation, action, catalog)
+
+    def _beneath(self, view: Relation, action: str) -> None:
+        below = view_findings(view, self.names)
+        verb_action = action if action != "Select" else None
+        for access in below.accesses:
+            if verb_action and access.kind is AccessKind.TABLE and access.action == "Select":
+                self.found.add(
+                    Access(
+                        Verb.DELETE if verb_action == "Delete" else Verb.WRITE,
+                        AccessKind.TABLE,
+                        verb_action,
+                        access.path,
+                        access.also,
+                        needs_rule=False,
+                    )
+                )
+            self.found.add(
+                Access(access.verb, access.kind, access.action, access.path, access.also, needs_rule=False)
+                if access.kind is not AccessKind.OPAQUE
+                else access
+            )
+        self.found.resources.update(below.resources)
+        self.found.relations.update(below.relations)
+        self.found.everything |= below.everything
+
+    def _range_var(self, body: Body, scope: Scope, select: Body, sampled: bool = False) -> None:
+        if self._is_cte(body, scope):
+            return
+        relation = self.names.relation(body)
+        self.found.sources.append(Source(relation, body, select, sampled))
+        self.touch(relation, "Select")
+
+    def _mention(self, body: Body) -> None:
+        """A table that a definition names (REFERENCES, LIKE, ATTACH PARTITION): a resource."""
+        relation = self.names.find(body.get("schemaname"), body.get("relname", ""))
+        if relation is not None:
+            self.found.resource(relation, self.names.catalog)
+
+    # -- everything else ---------------------------------------------------------------------
+
+    def _fields(self, body: Body, scope: Scope, select: Body, skip: frozenset[str] = frozenset()) -> None:
+        """Everything below a node, on an explicit stack; statements inside recurse."""
+        pending = [(kind, node) for name, kind, node in children(body) if name not in skip]
+        while pending:
+            kind, node = pending.pop()
+            if kind not in QUERY_NODES and not self.lenient:
+                raise NotUnderstood(
+                    f"the statement uses {kind or 'a construct'} that Tollhouse does not know",
+                    "Write it another way, or ask for it to be supported.",
+                    position=node.get("location"),
+                )
+            if kind in _STATEMENTS:
+                self.statement(kind, node, scope.inside({}))
+                continue
+            if kind == "RangeVar":
+                if self.lenient and not select:
+                    self._mention(node)
+                else:
+                    self._range_var(node, scope, select)
+                continue
+            if kind == "RangeTableSample":
+                inner, range_var = wrapped(node["relation"])
+                if inner == "RangeVar":
+                    self._range_var(range_var, scope, select, sampled=True)
+                pending += [(k, n) for name, k, n in children(node) if name not in ("relation", "method")]
+                continue
+            self._expression_node(kind, node, scope)
+            pending += [(k, n) for name, k, n in children(node) if name not in _NAME_FIELDS]
+
+    def expression(self, _name: str, body: Body, scope: Scope) -> None:
+        """A node outside any statement (an argument of EXECUTE, a default)."""
+        self._fields({"node": body} if body else {}, scope, {})
+
+    def definition(self, kind: str, body: Body) -> None:
+        """Part of a DDL statement: functions and queries inside are judged, names of tables are
+        resolved where they exist."""
+        self._fields({"node": {kind: body}} if kind else body, Scope(), {})
+
+    def _expression_node(self, kind: str, node: Body, scope: Scope) -> None:
+        match kind:
+            case "FuncCall":
+                judge_call(node, self.names, self.found)
+            case "A_Expr":
+                self._operator(node)
+            case "TypeName":
+                known = self.names.type(node)
+                if known is not None:
+                    self.found.type_oids.add(known.oid)
+            case "ParamRef":
+                self.found.parameters = max(self.found.parameters, int(node.get("number", 0)))
+            case "ColumnRef":
+                self._column(node, scope)
+            case "A_Indirection":
+                for item in node.get("indirection", []):
+                    if "String" in item:
+                        judge_attribute(item["String"].get("sval", ""), self.names, self.found)
+            case "SubLink":
+                self.found.operators.add(strings(node.get("operName")) or ("=",))
+            case "SortBy" if node.get("useOp"):
+                self.found.operators.add(strings(node["useOp"]))
+            case "CaseExpr" | "JoinExpr":
+                self.found.operators.add(("=",))
+            case _:
+                pass
+
+    def _operator(self, node: Body) -> None:
+        parts = strings(node.get("name"))
+        kind = node.get("kind", "")
+        if "BETWEEN" in kind:
+            self.found.operators.update(_BETWEEN)
+        elif parts:
+            self.found.operators.add(parts)
+
+    def _column(self, node: Body, scope: Scope) -> None:
+        fields = node.get("fields", [])
+        texts = strings(fields)
+        last = texts[-1] if texts and "String" in fields[-1] else "*"
+        for relation in scope.aliases.values():
+            if relation is not None and relation.schema == PG_CATALOG:
+                columns = REVEALING_COLUMNS.get(relation.name)
+                if columns and (last in columns or last == "*" or last in scope.aliases):
+                    self.found.everything = True
+        if len(fields) < 2 or "String" not in fields[-1]:
+            return
+        owner = scope.aliases.get(texts[-2])
+        if owner is not None and any(column.name == last for column in self.names.catalog.columns(owner.oid)):
+            return
+        judge_attribute(last, self.names, self.found)
+
+    def new_path(self, range_var: Body) -> tuple[str, ...]:
+        """The path of an object that is about to be made."""
+        if range_var.get("relpersistence") == "t":
+            return ("pg_temp", range_var.get("relname", ""))
+        return (range_var.get("schemaname") or self.names.creation_schema, range_var.get("relname", ""))
+
+    def finish(self) -> None:
+        """What can only be judged once everything has been seen."""
+        judge_operators(self.names, self.found)
+        if self.found.everything:
+            for relation in self.names.catalog.user_relations():
+                self.found.table(relation, "Select", self.names.catalog, needs_rule=False)
+
+
+_NAME_FIELDS = frozenset({"funcname", "name", "names", "operName", "useOp"})
+
+
+def view_findings(view: Relation, names: Names) -> Findings:
+    """What a view's definition touches. Raises NotUnderstood where it cannot be read."""
+    key = ("view", view.oid)
+    known = names.catalog.memo.get(key)
+    if isinstance(known, Findings):
+        return known
+    found = Findings()
+    kind, body, _ = view_tree(view, names)
+    reader = Reader(under_empty_path(names), found)
+    reader.statement(kind, body, Scope())
+    reader.finish()
+    names.catalog.memo[key] = found
+    return found
+
+
+def under_empty_path(names: Names) -> Names:
+    """The same catalog under the path definitions are printed with."""
+    return Names(names.catalog, replace(names.settings, search_path=()))
+
+
+def view_tree(view: Relation, names: Names) -> tuple[str, Body, str]:
+    """Node type, body and text of a view's definition."""
+    text = names.catalog.definition(view.oid)
+    try:
+        statements = parse(text) if text else ()
+    except SqlSyntaxError:
+        statements = ()
+    if len(statements) != 1 or text is None:
+        raise NotUnderstood(
+            f'the definition of the view "{view.schema}.{view.name}" cannot be read',
+            "Ask for a table instead, or ask the policy's owner.",
+        )
+    kind, body = wrapped(statements[0].tree)
+    return kind, body, text

@@ -1,0 +1,175 @@
+"""From a text to Statements. Pure: the same text, catalog and settings give the same answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tollhouse_core.operation import Operation
+from tollhouse_dialects.postgres.parse import ParsedStatement, SqlSyntaxError, deparse, parse
+
+from .catalog import Catalog
+from .findings import Findings
+from .names import Names
+from .nodes import Body, wrapped
+from .reader import Reader, Scope
+from .session_settings import split_path
+from .statement import EffectKind, NotUnderstood, SessionEffect, SessionSettings, Statement
+from .utility import QUERY_STATEMENTS, Reading, read_utility
+
+__all__ = ["Plan", "split_statements", "understand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `rewrite` needs: the tree with byte locations relative to `text`, and what was found."""
+
+    kind: str
+    body: Body
+    found: Findings
+    names: Names
+
+
+def understand(text: str, catalog: Catalog, settings: SessionSettings) -> tuple[Statement, ...]:
+    """All statements of a text; () for an empty one. Raises NotUnderstood.
+
+    A SET search_path holds for the statements behind it. A statement that needs an object which
+    an earlier one of the same text makes is not understood here: run the text statement by
+    statement (`split_statements`) and read the catalog in between.
+    """
+    statements = []
+    for piece, start in split_statements(text):
+        statement = _understand_one(piece, start, catalog, settings)
+        if statement.effect.search_path is not None:
+            settings = replace(settings, search_path=statement.effect.search_path)
+        statements.append(statement)
+    return tuple(statements)
+
+
+def split_statements(text: str) -> tuple[tuple[str, int], ...]:
+    """(text, character offset) of every statement. Raises NotUnderstood for a syntax error."""
+    try:
+        parsed = parse(text)
+    except SqlSyntaxError as error:
+        raise NotUnderstood(error.message, sqlstate="42601", position=error.position) from None
+    if not parsed:
+        return ()
+    raw = text.encode()
+    return tuple(_slice(raw, one) for one in parsed)
+
+
+def _slice(raw: bytes, one: ParsedStatement) -> tuple[str, int]:
+    piece = raw[one.start : one.start + one.length]
+    lead = len(piece) - len(piece.lstrip(b" \t\r\n\f\v"))
+    return piece.decode().strip(" \t\r\n\f\v"), len(raw[: one.start + lead].decode())
+
+
+def _understand_one(text: str, start: int, catalog: Catalog, settings: SessionSettings) -> Statement:
+    try:
+        parsed = parse(text)
+        if len(parsed) != 1:
+            raise NotUnderstood("this text does not read as one statement", sqlstate="42601", position=start)
+        kind, body = wrapped(parsed[0].tree)
+        return _read(kind, body, text, start, Names(catalog, settings))
+    except SqlSyntaxError as error:
+        raise NotUnderstood(
+            error.message,
+            sqlstate="42601",
+            position=None if error.position is None else start + error.position,
+        ) from None
+    except RecursionError:
+        raise NotUnderstood(
+            "the statement is nested too deeply", "Split it into smaller ones.", "54001", start
+        ) from None
+    except NotUnderstood as error:
+        if error.position is None:
+            raise
+        offset = len(text.encode()[: error.position].decode(errors="ignore"))
+        raise NotUnderstood(error.message, error.hint, error.sqlstate, start + offset) from None
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise NotUnderstood(
+            "the statement has a shape that Tollhouse does not know", "Write it another way."
+        ) from error
+
+
+_TAGS = {
+    "SelectStmt": "SELECT",
+    "InsertStmt": "INSERT",
+    "UpdateStmt": "UPDATE",
+    "DeleteStmt": "DELETE",
+    "MergeStmt": "MERGE",
+}
+
+
+def _read(kind: str, body: Body, text: str, start: int, names: Names) -> Statement:
+    found = Findings()
+    reader = Reader(names, found)
+    if kind in QUERY_STATEMENTS:
+        reader.statement(kind, body, Scope())
+        reading = _query_reading(kind, body, found)
+    else:
+        reading = read_utility(kind, body, reader)
+    reader.finish()
+    inner = None
+    if reading.inner is not None:
+        inner = _statement(
+            Reading(tag=_TAGS.get(reading.inner[0], reading.tag), returns_rows=_returns_rows(*reading.inner)),
+            found, *reading.inner, text, start, names,
+        )  # fmt: skip
+    effect = replace(reading.effect, inner=inner) if inner is not None else reading.effect
+    return _statement(replace(reading, effect=effect), found, kind, body, text, start, names)
+
+
+def _query_reading(kind: str, body: Body, found: Findings) -> Reading:
+    effect = SessionEffect()
+    for name, value, _ in found.settings:
+        path = None
+        if name == "search_path" and value is not None:
+            path = split_path(value)
+        effect = SessionEffect(
+            EffectKind.SET, name=name, search_path=path, changes_catalog=name == "search_path"
+        )
+    into = "intoClause" in body
+    if into:
+        effect = SessionEffect(EffectKind.CATALOG, changes_catalog=True)
+    return Reading(_TAGS[kind], effect, _returns_rows(kind, body), found.sensitive or into)
+
+
+def _returns_rows(kind: str, body: Body) -> bool:
+    if kind == "SelectStmt":
+        return "intoClause" not in body
+    return bool(body.get("returningList") or body.get("returningClause"))
+
+
+def _statement(
+    reading: Reading, found: Findings, kind: str, body: Body, text: str, start: int, names: Names
+) -> Statement:
+    accesses = tuple(found.accesses)
+    tables = sorted({access.object for access in accesses if access.kind.value == "table"})
+    try:
+        canonical = deparse(text)
+    except SqlSyntaxError:
+        canonical = text
+    operation = Operation(
+        action=reading.tag,
+        accesses=accesses,
+        resources=tuple(found.resources.values()),
+        facts={
+            "hasWhere": not found.without_where,
+            "inTransaction": names.settings.in_transaction,
+            "tables": tables,
+        },
+        text=text,
+        canonical=canonical,
+        counted=reading.counted,
+    )
+    return Statement(
+        text=text,
+        start=start,
+        tag=reading.tag,
+        operation=operation,
+        effect=reading.effect,
+        parameter_count=found.parameters,
+        literal_sensitive=reading.sensitive or found.sensitive,
+        returns_rows=reading.returns_rows,
+        plan=Plan(kind, body, found, names),
+    )

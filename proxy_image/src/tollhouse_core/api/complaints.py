@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from tollhouse_core.api.problems import Problem
 from tollhouse_core.api.shape import wire_name
 
 MOST_PROBLEMS = 50
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 _EXPECTED = {
     "string_type": "expected text",
@@ -43,7 +45,7 @@ _PATTERNS = {
     r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$": "a name of lower-case letters, digits, '-' and '.'",
     r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": "a name of lower-case letters, digits and '-'",
     r"^[-._a-zA-Z0-9]+$": "a key of letters, digits, '-', '_' and '.'",
-    r"^https?://[^\s/?#@]+[^\s]*$": "a URL such as https://host:8200",
+    r"^https?://[^\s/?#@]+([/?#][^\s]*)?$": "a URL such as https://host:8200",
     r"^[^\s/@]+$": "a host name or address alone, without scheme, user or path",
     r"^([A-Z]+|\*)$": 'a method in capitals such as GET, or "*"',
     r"^/[^\x00]*[^/\x00]$": "an absolute path of a file",
@@ -78,7 +80,11 @@ def path_text(location: Iterable[int | str]) -> str:
     for part in location:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part != "[key]":
+        elif part == "[key]":
+            continue
+        elif not _PLAIN.fullmatch(part):
+            text += f"[{part[:80]!a}]"
+        else:
             text += f".{part}" if text else part
     return text
 
@@ -209,8 +215,8 @@ def _shown(value: object) -> str:
         case StrEnum() | int() | float():
             return str(value)
         case Mapping():
-            fields = ", ".join(str(key) for key in list(value)[:4])
-            return f"an object with {fields[:80]}" if fields else "an empty object"
+            fields = ", ".join(ascii(key)[1:-1][:40] for key in list(value)[:4])
+            return f"an object with {fields}" if fields else "an empty object"
         case list() | tuple():
             return f"a list of {len(value)}"
         case _:

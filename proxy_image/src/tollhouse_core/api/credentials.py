@@ -9,7 +9,7 @@ from pydantic import Field
 from tollhouse_core.api.meta import CaRef, DataKey, ObjectName, SecretKeyRef, Word
 from tollhouse_core.api.shape import ApiModel, ExactlyOne, Shape
 
-HttpUrl = Annotated[str, Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#@]+[^\s]*$")]
+HttpUrl = Annotated[str, Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#@]+([/?#][^\s]*)?$")]
 
 
 class VaultKubernetesAuth(ApiModel):

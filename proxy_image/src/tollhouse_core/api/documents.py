@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -98,9 +99,14 @@ def _kind_problem(version: object, kind: object) -> Problem | None:
 def _title(model: type[AnyObject], document: Mapping[str, Any]) -> str:
     metadata = document.get("metadata")
     known = metadata if isinstance(metadata, Mapping) else {}
-    name = known.get("name") or known.get("generateName") or "(without a name)"
-    where = "" if model.scope == "Cluster" else f"{known.get('namespace') or DEFAULT_NAMESPACE}/"
-    return f"{document['kind']} {where}{name}"[:320]
+    name = _word(known.get("name")) or _word(known.get("generateName")) or "(without a name)"
+    where = "" if model.scope == "Cluster" else f"{_word(known.get('namespace')) or DEFAULT_NAMESPACE}/"
+    return f"{document['kind']} {where}{name}"
+
+
+def _word(value: object) -> str:
+    """A name as it is shown before it is known to be a good one."""
+    return ascii(value[:253])[1:-1] if isinstance(value, str) else ""
 
 
 class _Plain:
@@ -128,6 +134,8 @@ class _Plain:
                 return value.isoformat()
             case float() if not math.isfinite(value):
                 raise ValueError(f"expected a finite number, found {value}")
+            case int() if not -(2**63) <= value < 2**63:
+                raise ValueError("expected a number that fits in 64 bits, found a larger one")
             case None | bool() | int() | float() | str():
                 return value
             case _:
@@ -145,5 +153,5 @@ def _sort(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    # Not plain repr: nested anchors of YAML would be written out in full.
+    return reprlib.repr(value).encode("ascii", "backslashreplace").decode()

@@ -11,9 +11,10 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
 from tollhouse_core import masks
+from tollhouse_core.api.complaints import closest
 from tollhouse_core.api.selectors import Glob
 from tollhouse_core.api.shape import ApiModel, AtLeastOne, ExactlyOne, Marker, Shape
 from tollhouse_core.masks import DetectorName, TokenScope, TruncateTo
@@ -101,6 +102,17 @@ class MaskWith(ApiModel):
         return masks.Nullify()
 
 
+def _known(name: str) -> DetectorName:
+    try:
+        return DetectorName(name)
+    except ValueError:
+        meant = closest(name, DetectorName)
+        ask = f"; did you mean {meant}?" if meant else ""
+        known = ", ".join(DetectorName)
+        words = f"expected one of {known}, or {{pattern: ...}}; found {name[:80]!a}{ask}"
+        raise PydanticCustomError("shape", "{words}", {"words": words}) from None
+
+
 class ContentDetector(ApiModel):
     """What to look for: a name, written alone, or `{pattern: ...}`."""
 
@@ -135,7 +147,12 @@ class ContentDetector(ApiModel):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"name": _known(value)}
+        if isinstance(value, dict) and type(value.get("name")) is str:
+            words = f"a known sort of content is written alone: {value['name'][:40]}"
+            raise PydanticCustomError("shape", "{words}", {"words": words})
+        return value
 
     @model_serializer(mode="wrap")
     def _write(self, handler: SerializerFunctionWrapHandler) -> Any:

@@ -39,7 +39,7 @@ class Duration:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError with words for people."""
-        if len(text) > _LONGEST or not _DURATION.match(text):
+        if len(text) > _LONGEST or not _DURATION.fullmatch(text):
             hint = "; a day is 24h" if re.fullmatch(r"[0-9.]+[dw]", text) else ""
             raise ValueError(f"expected a duration such as 90s, 15m or 1h30m (h, m, s, ms){hint}")
         seconds = sum((Decimal(amount) * _SECONDS[unit] for amount, unit in _PART.findall(text)), Decimal(0))
@@ -120,7 +120,7 @@ class Quantity:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError with words for people."""
-        match = _QUANTITY.match(text) if len(text) <= _LONGEST else None
+        match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
         if match is None:
             raise ValueError("expected a quantity such as 50Mi, 1G or 500m (k, M, G, T or Ki, Mi, Gi, Ti)")
         return cls(text, Decimal(match[1]) * _SCALE[match[2] or ""])

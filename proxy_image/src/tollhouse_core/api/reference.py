@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from tollhouse_core.api.crds import RESOURCES, Resource, object_schema
 from tollhouse_core.api.meta import API_VERSION
+from tollhouse_core.api.quantities import DURATION_PATTERN
 from tollhouse_core.api.structural import Schema
 
 HEADER = "<!-- Generated from the API types by crds/generate.py; edit those and run it again. -->\n\n"
@@ -41,9 +41,9 @@ def page(resource: Resource) -> str:
         f"It belongs to {scope}.",
         "",
     ]
+    shown: dict[str, str] = {}
     for part in ("spec", "status"):
-        for path, node in _objects(part, schema["properties"][part]):
-            lines += _section(path, node)
+        lines += _sections(part, schema["properties"][part], shown)
     return HEADER + "\n".join(lines).rstrip() + "\n"
 
 
@@ -51,20 +51,27 @@ def _first_line(resource: Resource) -> str:
     return str(object_schema(resource.model)["description"])
 
 
-def _objects(path: str, node: Schema) -> Iterator[tuple[str, Schema]]:
-    """An object and all objects in it that have fields or rules of their own."""
+def _sections(path: str, node: Schema, shown: dict[str, str]) -> list[str]:
+    """An object and the objects in it; what was shown under another path is only pointed to."""
     if "items" in node:
-        yield from _objects(f"{path}[]", node["items"])
-    elif isinstance(node.get("additionalProperties"), dict):
-        yield from _objects(f"{path}.NAME", node["additionalProperties"])
-    elif node.get("properties"):
-        yield path, node
-        for name, child in node["properties"].items():
-            yield from _objects(f"{path}.{name}", child)
-
-
-def _section(path: str, node: Schema) -> list[str]:
+        return _sections(f"{path}[]", node["items"], shown)
+    if isinstance(node.get("additionalProperties"), dict):
+        return _sections(f"{path}.NAME", node["additionalProperties"], shown)
+    if not node.get("properties"):
+        return []
     lines = [f"## {path}", "", str(node.get("description", "")), ""]
+    fields = json.dumps([node["properties"], node.get("required")])
+    if fields in shown:
+        return [*lines, f"Fields as in `{shown[fields]}`.", ""]
+    shown[fields] = path
+    lines += _table(node)
+    for name, child in node["properties"].items():
+        lines += _sections(f"{path}.{name}", child, shown)
+    return lines
+
+
+def _table(node: Schema) -> list[str]:
+    lines: list[str] = []
     lines += ["| field | type | meaning |", "|---|---|---|"]
     required = set(node.get("required", ()))
     for name, child in node["properties"].items():
@@ -88,7 +95,7 @@ def _type(node: Schema) -> str:
         return "name or object"
     if node.get("format") == "date-time":
         return "time"
-    if "duration(self) > duration('0s')" in str(node) or "ms|s|m|h" in str(node.get("pattern", "")):
+    if node.get("pattern") == DURATION_PATTERN:
         return "duration"
     return str(node["type"])
 

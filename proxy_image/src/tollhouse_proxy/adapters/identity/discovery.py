@@ -6,16 +6,17 @@ its ServiceAccount issuer and keys under its own address.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from tollhouse_core.secret import Secret
-from tollhouse_proxy.adapters.identity.fetch import Endpoint, Fetcher, FetchFailed, is_loopback
+from tollhouse_proxy.adapters.identity.fetch import Fetcher, FetchFailed, is_loopback
 from tollhouse_proxy.adapters.identity.keys import Jwk, keys_of
+from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
 
 WELL_KNOWN = "/.well-known/openid-configuration"
+CLUSTER_KEYS = "/openid/v1/jwks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,12 @@ class PublishedKeys:
     own_cluster: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ApiServer:
-    """The API server as a pod reaches it. Both files are read anew each time: both are rotated."""
+class ApiServer(Protocol):
+    """The API server of this cluster as this proxy reaches it, with its own proof and CA."""
 
-    url: str
-    ca_file: Path
-    token_file: Path
+    async def get(self, path: str) -> Mapping[str, object]:
+        """One JSON object. Raises StoreUnavailable or StoreRefused."""
+        ...
 
 
 async def published_by_issuer(
@@ -44,42 +44,35 @@ async def published_by_issuer(
 ) -> PublishedKeys:
     """Discovery at the issuer's URL. Raises FetchFailed."""
     require_safe_url(issuer, issuer)
-    endpoint = Endpoint(ca_pem=await ca_pem())
-    document = await fetcher.json_object(issuer.rstrip("/") + WELL_KNOWN, endpoint)
+    authorities = await ca_pem()
+    document = await fetcher.json_object(issuer.rstrip("/") + WELL_KNOWN, authorities)
     if document.get("issuer") != issuer:
         raise FetchFailed("says that it is another issuer than the one configured")
     location = document.get("jwks_uri")
     if not isinstance(location, str):
         raise FetchFailed("does not say where its keys are (jwks_uri)")
     require_safe_url(location, issuer)
-    return PublishedKeys(issuer, await _keys_at(fetcher, location, endpoint))
+    return PublishedKeys(issuer, await _keys_at(fetcher, location, authorities))
 
 
-async def published_by_api_server(fetcher: Fetcher, server: ApiServer) -> PublishedKeys:
+async def published_by_api_server(server: ApiServer) -> PublishedKeys:
     """The ServiceAccount issuer of this cluster, always from the API server's own address: the
     `jwks_uri` it names may be reachable from outside only. Raises FetchFailed."""
-    endpoint = _as_this_pod(server)
-    base = server.url.rstrip("/")
-    document = await fetcher.json_object(base + WELL_KNOWN, endpoint)
-    issuer = document.get("issuer")
+    try:
+        issuer = (await server.get(WELL_KNOWN)).get("issuer")
+        keys = keys_of(await server.get(CLUSTER_KEYS))
+    except (StoreUnavailable, StoreRefused):
+        raise FetchFailed("is the API server of this cluster, which cannot be asked now") from None
+    except ValueError as problem:
+        raise FetchFailed(f"answers with a document that {problem}") from None
     if not isinstance(issuer, str) or not issuer:
         raise FetchFailed("does not name its ServiceAccount issuer")
-    keys = await _keys_at(fetcher, base + "/openid/v1/jwks", endpoint)
     return PublishedKeys(issuer, keys, own_cluster=True)
 
 
-def _as_this_pod(server: ApiServer) -> Endpoint:
+async def _keys_at(fetcher: Fetcher, url: str, ca_pem: str | None) -> tuple[Jwk, ...]:
     try:
-        ca_pem = server.ca_file.read_text(encoding="ascii")
-        token = server.token_file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise FetchFailed("cannot be asked: the pod's own token or CA cannot be read") from None
-    return Endpoint(ca_pem=ca_pem, bearer=Secret(token))
-
-
-async def _keys_at(fetcher: Fetcher, url: str, endpoint: Endpoint) -> tuple[Jwk, ...]:
-    try:
-        return keys_of(await fetcher.json_object(url, endpoint))
+        return keys_of(await fetcher.json_object(url, ca_pem))
     except ValueError as problem:
         raise FetchFailed(f"answers with a document that {problem}") from None
 

@@ -10,12 +10,10 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from tollhouse_core.secret import Secret
 from tollhouse_proxy.adapters.identity.form import Refused, strict_json_object
 
 MAX_DOCUMENT_BYTES = 256 * 1024
@@ -28,15 +26,6 @@ class FetchFailed(Exception):
     """The document cannot be had. `str()` completes "it ..." and holds nothing of the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """How to reach one issuer: `ca_pem` instead of the system's authorities, and the proxy's own
-    token where the issuer asks for one (the API server)."""
-
-    ca_pem: str | None = None
-    bearer: Secret | None = None
-
-
 class Fetcher:
     """GETs JSON objects. One session for all issuers; nothing in it is shared between hosts."""
 
@@ -45,11 +34,12 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
         self._contexts: dict[str | None, ssl.SSLContext] = {}
 
-    async def json_object(self, url: str, endpoint: Endpoint) -> Mapping[str, object]:
-        """The JSON object at `url`. Raises FetchFailed; takes at most the timeout."""
+    async def json_object(self, url: str, ca_pem: str | None) -> Mapping[str, object]:
+        """The JSON object at `url`, whose certificate the authorities in `ca_pem` vouch for (None:
+        the system's). Raises FetchFailed; takes at most the timeout."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                body = await self._get(url, endpoint)
+                body = await self._get(url, ca_pem)
         except TimeoutError:
             raise FetchFailed(f"did not answer within {self._timeout_seconds:g} s") from None
         except aiohttp.ClientConnectorCertificateError:
@@ -61,11 +51,9 @@ class Fetcher:
         except Refused as problem:
             raise FetchFailed(str(problem)) from None
 
-    async def _get(self, url: str, endpoint: Endpoint) -> bytes:
-        tls = await self._context(endpoint.ca_pem)
+    async def _get(self, url: str, ca_pem: str | None) -> bytes:
+        tls = await self._context(ca_pem)
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        if endpoint.bearer is not None:
-            headers["Authorization"] = f"Bearer {endpoint.bearer.reveal()}"
         for _ in range(1 + MAX_REDIRECTS):
             async with self._open().get(url, ssl=tls, headers=headers, allow_redirects=False) as answer:
                 if answer.status not in _REDIRECTS:

@@ -188,7 +188,7 @@ class TokenProver:
     async def _load(self, source: KeySource) -> PublishedKeys:
         server = self._settings.api_server
         if source.kubernetes and server is not None and (source.issuer is None or source.ca is None):
-            published = await published_by_api_server(self._fetcher, server)
+            published = await published_by_api_server(server)
             if source.issuer in (None, published.issuer):
                 return published
         if source.issuer is None:

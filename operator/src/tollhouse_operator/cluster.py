@@ -176,7 +176,8 @@ class Cluster:
         answer = await client.call_api(
             verb, url, header_params=headers, body=payload, _request_timeout=CALL_TIMEOUT_SECONDS
         )
-        return answer.status, (await answer.read()).decode("utf-8", "replace")
+        content: bytes = await answer.read()  # type: ignore[no-untyped-call]
+        return answer.status, content.decode("utf-8", "replace")
 
     async def _connected(self) -> kube.ApiClient:
         async with self._making:

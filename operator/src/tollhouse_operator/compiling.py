@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tollhouse_core.api import InvalidObject, Problem
-from tollhouse_core.api.access_policy import AccessPolicy, ConnectionSelection
+from tollhouse_core.api.access_policy import ConnectionSelection
 from tollhouse_core.api.connection import Connection
-from tollhouse_core.policy.bundle import build_bundle
+from tollhouse_core.policy.bundle import build_bundle, selects
 from tollhouse_operator.gather import Situation
 from tollhouse_operator.manifests.config_maps import LARGEST_BUNDLE_BYTES
 from tollhouse_operator.manifests.naming import Manifest
@@ -58,15 +58,10 @@ def compile_namespace(situation: Situation, languages: Mapping[str, Any]) -> Com
     return Compiled(bundles, _policy_outcomes(situation, bundles))
 
 
-def selected(policy: AccessPolicy, connection: Connection) -> bool:
-    """Whether the policy is for that Connection."""
-    return policy.spec.connections.matches(connection.name, connection.metadata.labels)
-
-
 def _bundle_of(
     connection: Connection, situation: Situation, languages: Mapping[str, Any]
 ) -> BundleOutcome:
-    policies = [policy for policy in situation.policies.models if selected(policy, connection)]
+    policies = [policy for policy in situation.policies.models if selects(policy, connection)]
     invalid = [
         problems
         for document, problems in situation.policies.bad
@@ -123,7 +118,7 @@ def _policy_outcomes(
     outcomes: dict[str, PolicyOutcome] = {}
     reported = [problem for bundle in bundles.values() for problem in bundle.problems]
     for _, policy in situation.policies.good:
-        connections = sum(selected(policy, one) for one in situation.connections.models)
+        connections = sum(selects(policy, one) for one in situation.connections.models)
         problems = _unique(problem for problem in reported if problem.object == policy.title)
         outcomes[policy.name] = PolicyOutcome(connections, len(policy.spec.rules), problems)
     for document, problems in situation.policies.bad:

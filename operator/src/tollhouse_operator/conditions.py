@@ -28,6 +28,7 @@ class Reason(StrEnum):
     INVALID = "Invalid"
     UP_TO_DATE = "UpToDate"
     SELECTS_NOTHING = "SelectsNothing"
+    ACCEPTED = "Accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def changed(findings: Sequence[Finding], before: Iterable[Mapping[str, Any]]) ->
     for finding in findings:
         old = known.get(finding.type)
         was = None if old is None else (old.get("status"), old.get("reason"), old.get("message"))
-        is_now = ("True" if finding.status else "False", str(finding.reason), finding.message[:_MESSAGE_LIMIT])
+        status = "True" if finding.status else "False"
+        is_now = (status, str(finding.reason), finding.message[:_MESSAGE_LIMIT])
         if was != is_now and finding.type in {"Ready", "Stalled"}:
             news.append(finding)
     return tuple(news)

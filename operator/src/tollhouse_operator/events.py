@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 
 from tollhouse_operator.cluster import Cluster, ClusterError
-from tollhouse_operator.manifests.naming import FIELD_MANAGER, Manifest
+from tollhouse_operator.manifests.naming import Manifest
 from tollhouse_operator.resources import EVENTS
 
 _NOTE_LIMIT = 1024

@@ -99,7 +99,7 @@ class Work(Generic[K]):
 
     def _delay(self, key: K) -> float:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        longest = min(FIRST_DELAY_SECONDS * 2 ** min(failures - 1, 16), LAST_DELAY_SECONDS)
+        longest = min(FIRST_DELAY_SECONDS * float(1 << min(failures - 1, 16)), LAST_DELAY_SECONDS)
         return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, guards nothing
 
 

@@ -38,8 +38,9 @@ def environment_of(connection: Connection, settings: ProxySettings) -> list[dict
         "TOLLHOUSE_TOKEN_FILE": f"{TOKEN_DIR}/token",
         "TOLLHOUSE_DRAIN_SECONDS": str(settings.drain_seconds),
     }
-    instance = {
+    instance: dict[str, object] = {
         "name": "TOLLHOUSE_INSTANCE",
         "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
     }
-    return [{"name": name, "value": value} for name, value in values.items()] + [instance]
+    plain: list[dict[str, object]] = [{"name": name, "value": value} for name, value in values.items()]
+    return [*plain, instance]

@@ -9,6 +9,7 @@ from typing import Any
 from tollhouse_core.api import InvalidObject, parse_object
 from tollhouse_core.api.connection import Connection
 from tollhouse_operator import resources
+from tollhouse_operator.cluster import Resource
 from tollhouse_operator.compiling import BundleOutcome, Key
 from tollhouse_operator.conditions import Finding, Reason, changed, conditions
 from tollhouse_operator.gather import desired
@@ -49,7 +50,7 @@ async def reconcile_connection_status(desk: Desk, key: Key) -> None:
 
 async def write_status(
     desk: Desk,
-    resource: resources.Resource,
+    resource: Resource,
     document: Manifest,
     status: dict[str, Any],
     findings: Sequence[Finding],

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from tollhouse_core.api import InvalidObject, parse_object
+from tollhouse_core.api.audit_sink import AuditSink
 from tollhouse_core.api.connection import Connection
+from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.secret import Secret
 from tollhouse_operator import resources
 from tollhouse_operator.apply import OwnedByAnother
@@ -83,9 +85,6 @@ async def _put_in_place(desk: Desk, document: Manifest) -> tuple[Reason, str] | 
 async def _others(desk: Desk, connection: Connection) -> Sequence[BaseModel]:
     """Specs of the providers and sinks it names; those that are missing or invalid hold the bundle
     back, which is told there."""
-    from tollhouse_core.api.audit_sink import AuditSink
-    from tollhouse_core.api.identity_provider import IdentityProvider
-
     providers = read(
         await desk.cluster.list(resources.IDENTITY_PROVIDERS), "IdentityProvider", IdentityProvider
     )

@@ -17,14 +17,14 @@ class KubernetesBundles:
     """A BundleStore. A deleted ConfigMap changes nothing: what was read last stays in force."""
 
     def __init__(self, api: Api, namespace: str, connection: str) -> None:
-        self._api = api
+        self.api = api
         self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
         self._name = f"{connection}-bundle"
 
     async def watch(self) -> AsyncIterator[str]:
         """See BundleStore.watch."""
         last: str | None = None
-        async for found in watch_one(self._api, self._collection, self._name, self._troubled):
+        async for found in watch_one(self.api, self._collection, self._name, self._troubled):
             text = ((found or {}).get("data") or {}).get(BUNDLE_KEY)
             if isinstance(text, str) and text != last:
                 last = text

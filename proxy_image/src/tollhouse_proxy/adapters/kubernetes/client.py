@@ -48,10 +48,12 @@ class Expired(StoreRefused):
 class Api:
     """A connection to the API server; made on first use, so that it may be away at our start.
 
-    `kubeconfig` is a path; None means the pod's own ServiceAccount.
+    `instance` is how the API server's audit log names this process; `kubeconfig` is a path, None
+    means the pod's own ServiceAccount.
     """
 
-    def __init__(self, kubeconfig: str | None = None) -> None:
+    def __init__(self, instance: str, kubeconfig: str | None = None) -> None:
+        self._instance = instance
         self._kubeconfig = kubeconfig
         self._client: kube.ApiClient | None = None
         self._making = asyncio.Lock()
@@ -148,6 +150,7 @@ class Api:
         async with self._making:
             if self._client is None:
                 self._client = await _connect(self._kubeconfig)
+                self._client.user_agent = f"tollhouse-proxy/{self._instance}"
             return self._client
 
 

@@ -1,0 +1,136 @@
+"""The operator's pieces of work and what makes each of them run again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from tollhouse_operator import resources
+from tollhouse_operator.apply import Applier
+from tollhouse_operator.cluster import Cluster, ClusterError
+from tollhouse_operator.compiling import Key
+from tollhouse_operator.events import Teller
+from tollhouse_operator.reconcile.approvals import reconcile_approval
+from tollhouse_operator.reconcile.bundles import reconcile_bundles
+from tollhouse_operator.reconcile.connection_status import reconcile_connection_status
+from tollhouse_operator.reconcile.desk import Desk, utc_now
+from tollhouse_operator.reconcile.objects import reconcile_objects
+from tollhouse_operator.reconcile.policy_status import reconcile_policy_statuses
+from tollhouse_operator.reconcile.standing import reconcile_standing
+from tollhouse_operator.settings import Settings
+from tollhouse_operator.work import Work
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Owns the queues. Handlers only ever say what should be looked at."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        languages: Mapping[str, Any],
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.cluster = cluster
+        self.bundles: Work[str] = Work("bundles of", self._bundles)
+        self.objects: Work[Key] = Work("objects of", self._objects)
+        self.statuses: Work[Key] = Work("status of", self._status)
+        self.policies: Work[str] = Work("policy statuses of", self._policies)
+        self.approvals: Work[Key] = Work("request", self._approval)
+        self.standing: Work[str] = Work("standing of", self._standing)
+        self.desk = Desk(
+            settings=settings,
+            cluster=cluster,
+            applier=Applier(cluster),
+            teller=Teller(cluster, settings.instance),
+            languages=languages,
+            look_at_status=self.statuses.add,
+            look_at_policies=self.policies.add,
+            now=now,
+        )
+        self._resync: asyncio.Task[None] | None = None
+
+    @property
+    def works(self) -> tuple[Work[Any], ...]:
+        """All queues."""
+        return (self.bundles, self.objects, self.statuses, self.policies, self.approvals, self.standing)
+
+    def start(self) -> None:
+        """Begins to look at everything from time to time."""
+        self._resync = asyncio.get_running_loop().create_task(self._look_at_all_forever(), name="resync")
+
+    async def stop(self) -> None:
+        """Ends all work and closes the connections."""
+        if self._resync is not None:
+            self._resync.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._resync
+        for work in self.works:
+            await work.close()
+        await self.cluster.close()
+
+    def watches(self, namespace: str) -> bool:
+        """Whether that namespace is this operator's business."""
+        wanted = self.settings.watch_namespaces
+        return not wanted or namespace in wanted
+
+    async def look_at_all(self) -> None:
+        """Queues everything there is. Raises ClusterError."""
+        self.desk.memory.in_force.clear()  # so that bundles are written again where somebody changed them
+        for namespace in self.settings.watch_namespaces or (None,):
+            for connection in await self.cluster.list(resources.CONNECTIONS, namespace):
+                self.look_at_connection(_key(connection))
+            for policy in await self.cluster.list(resources.ACCESS_POLICIES, namespace):
+                self.bundles.add(_key(policy)[0])
+            for request in await self.cluster.list(resources.APPROVAL_REQUESTS, namespace):
+                self.approvals.add(_key(request))
+        self.standing.add("all")
+
+    def look_at_connection(self, key: Key) -> None:
+        """A Connection is new, changed or gone."""
+        self.bundles.add(key[0])
+        self.objects.add(key)
+
+    async def look_at_connections(self, namespace: str | None) -> None:
+        """Something changed that any Connection of the namespace (None: of the cluster) may use."""
+        for connection in await self.cluster.list(resources.CONNECTIONS, namespace):
+            if self.watches(_key(connection)[0]):
+                self.look_at_connection(_key(connection))
+
+    async def _look_at_all_forever(self) -> None:
+        while True:
+            try:
+                await self.look_at_all()
+            except ClusterError as error:
+                log.warning("looking at everything: %s", error)
+            await asyncio.sleep(self.settings.resync_seconds)
+
+    async def _bundles(self, namespace: str) -> None:
+        await reconcile_bundles(self.desk, namespace)
+
+    async def _objects(self, key: Key) -> None:
+        await reconcile_objects(self.desk, key)
+
+    async def _status(self, key: Key) -> None:
+        await reconcile_connection_status(self.desk, key)
+
+    async def _policies(self, namespace: str) -> None:
+        await reconcile_policy_statuses(self.desk, namespace)
+
+    async def _approval(self, key: Key) -> float | None:
+        return await reconcile_approval(self.desk, key)
+
+    async def _standing(self, _: str) -> None:
+        await reconcile_standing(self.desk)
+
+
+def _key(document: Mapping[str, Any]) -> Key:
+    metadata = document["metadata"]
+    return str(metadata["namespace"]), str(metadata["name"])

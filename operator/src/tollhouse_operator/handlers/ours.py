@@ -1,0 +1,67 @@
+"""What people write: Connections, AccessPolicies, IdentityProviders, AuditSinks, ApprovalRequests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tollhouse_operator.engine import Engine
+
+
+class OurObjects:
+    """Hears of every change; says what to look at.
+
+    A change of nothing but the status is our own doing and means nothing, except for
+    ApprovalRequests, whose status proxies write too.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._seen: dict[str, str] = {}
+
+    async def connection(self, event: Mapping[str, Any], **_: Any) -> None:
+        """Its objects, and all bundles of its namespace."""
+        metadata = event["object"]["metadata"]
+        if self._news(event) and self._engine.watches(metadata["namespace"]):
+            self._engine.look_at_connection((metadata["namespace"], metadata["name"]))
+
+    async def access_policy(self, event: Mapping[str, Any], **_: Any) -> None:
+        """All bundles of its namespace: it may have selected others before."""
+        namespace = event["object"]["metadata"]["namespace"]
+        if self._news(event) and self._engine.watches(namespace):
+            self._engine.bundles.add(namespace)
+
+    async def identity_provider(self, event: Mapping[str, Any], **_: Any) -> None:
+        """Every Connection of the cluster may name it."""
+        if self._news(event):
+            self._engine.standing.add("all")
+            await self._engine.look_at_connections(None)
+
+    async def audit_sink(self, event: Mapping[str, Any], **_: Any) -> None:
+        """Every Connection of the namespace may name it."""
+        namespace = event["object"]["metadata"]["namespace"]
+        if self._news(event) and self._engine.watches(namespace):
+            self._engine.standing.add("all")
+            await self._engine.look_at_connections(namespace)
+
+    async def approval_request(self, event: Mapping[str, Any], **_: Any) -> None:
+        """That request."""
+        metadata = event["object"]["metadata"]
+        if self._engine.watches(metadata["namespace"]):
+            self._engine.approvals.add((metadata["namespace"], metadata["name"]))
+
+    def _news(self, event: Mapping[str, Any]) -> bool:
+        metadata = event["object"]["metadata"]
+        uid = metadata["uid"]
+        if event["type"] == "DELETED":
+            self._seen.pop(uid, None)
+            return True
+        state = json.dumps(
+            [metadata.get("generation"), metadata.get("labels"), metadata.get("deletionTimestamp")],
+            sort_keys=True,
+        )
+        if event["type"] is not None and self._seen.get(uid) == state:
+            return False
+        self._seen[uid] = state
+        return True

@@ -1,0 +1,110 @@
+"""One operator process: engine, admission server, health, and kopf, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+import kopf
+from aiohttp import web
+
+from tollhouse_dialects import LANGUAGES
+from tollhouse_operator.admission.configuration import publish_authority
+from tollhouse_operator.admission.judging import Judges
+from tollhouse_operator.admission.server import AdmissionServer
+from tollhouse_operator.authority import Authority, ensure_authority
+from tollhouse_operator.certificates import BadKeyPair
+from tollhouse_operator.cluster import Cluster, ClusterError
+from tollhouse_operator.engine import Engine
+from tollhouse_operator.handlers.registry import build_registry, build_settings
+from tollhouse_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+AUTHORITY_EVERY_SECONDS = 60.0
+AUTHORITY_AGAIN_SECONDS = 1.0
+
+
+async def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT (kopf listens for them)."""
+    engine = Engine(settings, Cluster(settings.kubeconfig), LANGUAGES)
+    judges = Judges(engine.desk)
+    admission = AdmissionServer(
+        settings.admission_host,
+        settings.admission_port,
+        settings.admission_names,
+        judges.validate,
+        judges.votes,
+    )
+    ready = asyncio.Event()
+    health = await _health(settings.health_port, ready)
+    await _first_authority(engine, admission)
+    await admission.start()
+    log.info("admission is served on port %s", admission.port)
+    upkeep = asyncio.create_task(_keep_authority(engine, admission), name="authority")
+    engine.start()
+    try:
+        await kopf.operator(
+            registry=build_registry(engine),
+            settings=build_settings(),
+            standalone=True,
+            clusterwide=not settings.watch_namespaces,
+            namespaces=settings.watch_namespaces,
+            ready_flag=ready,
+        )
+    finally:
+        upkeep.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await upkeep
+        await admission.stop()
+        await engine.stop()
+        await health.cleanup()
+
+
+async def _first_authority(engine: Engine, admission: AdmissionServer) -> None:
+    """Waits for the API server; without a certificate nothing can be served."""
+    while True:
+        try:
+            await _see_to_authority(engine, admission)
+        except ClusterError as error:
+            log.warning("%s", error)
+            await asyncio.sleep(AUTHORITY_AGAIN_SECONDS)
+        else:
+            return
+
+
+async def _keep_authority(engine: Engine, admission: AdmissionServer) -> None:
+    while True:
+        await asyncio.sleep(AUTHORITY_EVERY_SECONDS)
+        try:
+            await _see_to_authority(engine, admission)
+        except (ClusterError, BadKeyPair) as error:
+            log.warning("the certificate authority: %s", error)
+
+
+async def _see_to_authority(engine: Engine, admission: AdmissionServer) -> Authority:
+    settings = engine.settings
+    authority = await ensure_authority(engine.cluster, settings.namespace, engine.desk.now())
+    admission.renew(authority, engine.desk.now())
+    if settings.webhook_configuration:
+        await publish_authority(engine.cluster, settings.webhook_configuration, authority.trusted_pem)
+    return authority
+
+
+async def _health(port: int, ready: asyncio.Event) -> web.AppRunner:
+    """/healthz: the loop runs. /readyz: the cluster is being watched."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n") if ready.is_set() else web.Response(status=503, text="starting\n")
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - probes come from the node
+    return runner

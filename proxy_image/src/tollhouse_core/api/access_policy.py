@@ -73,10 +73,14 @@ class LabelSelector(ApiModel):
     """Connections by their labels; `{}` selects every Connection of the namespace."""
 
     match_labels: Mapping[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63)]] = (
-        Field(default_factory=dict, max_length=64, description="Labels that must be there with these values.")
+        Field(
+            default_factory=dict,
+            max_length=64,
+            description="Labels that must be there with these values. Absent: any labels.",
+        )
     )
     match_expressions: tuple[LabelRequirement, ...] = Field(
-        default=(), max_length=64, description="Further requirements; all must be met."
+        default=(), max_length=64, description="Further requirements; all must be met. Absent: none."
     )
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -286,7 +290,9 @@ class Rule(ApiModel):
         "it is true. Absent: always.",
     )
     except_: tuple[Subject, ...] = Field(
-        default=(), max_length=64, description="People this rule is not about, though the policy is."
+        default=(),
+        max_length=64,
+        description="People this rule is not about, though the policy is. Absent: nobody.",
     )
     allow: AllowAction | None = Field(default=None, description="These accesses are allowed.")
     deny: DenyAction | None = Field(
@@ -316,7 +322,9 @@ class AccessPolicySpec(ApiModel):
         description="Whom it is about: any of these."
     )
     except_: tuple[Subject, ...] = Field(
-        default=(), max_length=64, description="Whom it is not about, though they are among the subjects."
+        default=(),
+        max_length=64,
+        description="Whom it is not about, though they are among the subjects. Absent: nobody.",
     )
     rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=128)] = Field(
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},

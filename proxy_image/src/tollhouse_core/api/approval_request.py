@@ -38,10 +38,11 @@ class Principal(ApiModel):
 
     name: ProvenName = Field(description="Name, as the token says it.")
     groups: tuple[ProvenName, ...] = Field(
-        default=(), max_length=256, description="Groups, if the token says them."
+        default=(), max_length=256, description="Groups, as the token says. Absent: none are known."
     )
     kubernetes_user: ProvenName | None = Field(
-        default=None, description="The same person's name as a Kubernetes user, if the token says it."
+        default=None,
+        description="The same person's name as a Kubernetes user, as the token says. Absent: not known.",
     )
 
 
@@ -50,13 +51,15 @@ class Requester(ApiModel):
 
     name: ProvenName = Field(description="Name, as the token proved it.")
     provider: Word = Field(description="The IdentityProvider that proved it; kubernetes for ServiceAccounts.")
-    groups: tuple[ProvenName, ...] = Field(default=(), max_length=256, description="Groups, as proved.")
+    groups: tuple[ProvenName, ...] = Field(
+        default=(), max_length=256, description="Groups, as proved. Absent: none."
+    )
     kubernetes_user: ProvenName | None = Field(
         default=None,
-        description="The same one's name as a Kubernetes user, where known; its vote never counts.",
+        description="The same one's name as a Kubernetes user, whose vote never counts. Absent: not known.",
     )
     service_account: ServiceAccountSubject | None = Field(
-        default=None, description="The ServiceAccount, if the requester is one."
+        default=None, description="The ServiceAccount that asks. Absent: the requester is none."
     )
     on_behalf_of: Principal | None = Field(
         default=None, description="The human behind the agent. Absent: none is known."
@@ -75,19 +78,19 @@ class RequestedAccess(ApiModel):
 class RequestedOperation(ApiModel):
     """What is asked."""
 
-    action: Word | None = Field(default=None, description="The command, such as DELETE.")
+    action: Word | None = Field(default=None, description="The command, such as DELETE. Absent: not told.")
     text: Annotated[str, Field(max_length=65536)] = Field(
         description="The operation as people read it: written anew from what was understood, values behind "
         "masks left out, characters beyond ASCII escaped."
     )
     parameters: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
-        default=(), max_length=256, description="Bound values in order, as people read them."
+        default=(), max_length=256, description="Bound values in order, as people read them. Absent: none."
     )
     accesses: tuple[RequestedAccess, ...] = Field(
-        default=(), max_length=256, description="All it does, and with what."
+        default=(), max_length=256, description="All it does, and with what. Absent: not told."
     )
     database: Annotated[str, Field(max_length=256)] | None = Field(
-        default=None, description="The database it would run in."
+        default=None, description="The database it would run in. Absent: not told."
     )
     digest: Digest = Field(
         description="Hash of exactly this operation: statement, parameters, objects, database, role and "
@@ -118,11 +121,13 @@ class Vote(ApiModel):
 
     by: ProvenName = Field(description="Kubernetes user name, as the API server proved it.")
     groups: tuple[ProvenName, ...] = Field(
-        default=(), max_length=256, description="Kubernetes groups, as the API server proved them."
+        default=(),
+        max_length=256,
+        description="Kubernetes groups, as the API server proved them. Absent: none.",
     )
     decision: Decision = Field(description="Approved or Denied.")
-    reason: Reason | None = Field(default=None, description="Why, in that person's words.")
-    at: Time | None = Field(default=None, description="When (RFC 3339).")
+    reason: Reason | None = Field(default=None, description="Why, in that person's words. Absent: not told.")
+    at: Time | None = Field(default=None, description="When (RFC 3339). Absent: not told.")
 
 
 _WRITABLE = frozenset({"decision", "reason", "votes"})
@@ -136,7 +141,8 @@ class ApprovalRequestSpec(ApiModel):
         default=None, description="The proxy that holds the operation. Absent: none does (FailFast)."
     )
     session: Annotated[str, Field(max_length=128)] | None = Field(
-        default=None, description="The session in which it was asked, as the audit names it."
+        default=None,
+        description="The session in which it was asked, as the audit names it. Absent: not told.",
     )
     requester: Requester = Field(description="Who asks.")
     operation: RequestedOperation = Field(description="What is asked.")
@@ -146,18 +152,24 @@ class ApprovalRequestSpec(ApiModel):
     policy: DecidingRule = Field(description="The rule that asks for approval.")
     approvers: Approvers = Field(description="Who must agree. Every entry must be met, by different people.")
     escalation: tuple[Escalation, ...] = Field(
-        default=(), max_length=8, description="Who may vote as well once the request has waited."
+        default=(),
+        max_length=8,
+        description="Who may vote as well once the request has waited. Absent: nobody.",
     )
     expires_at: Time = Field(description="When it ends as refused unless decided (RFC 3339).")
     decision: Decision | None = Field(
         default=None,
-        description="Write Approved or Denied here to vote; admission turns it into an entry of `votes`.",
+        description="Write Approved or Denied here to vote; admission turns it into an entry of "
+        "`votes`. Absent: nothing to say.",
     )
-    reason: Reason | None = Field(default=None, description="Why, in your own words; goes with `decision`.")
+    reason: Reason | None = Field(
+        default=None, description="Why, in your own words; goes with `decision`. Absent: no reason."
+    )
     votes: tuple[Vote, ...] = Field(
         default=(),
         max_length=64,
-        description="What people said; written by admission from the caller's proven name, never by hand.",
+        description="What people said; written by admission from the caller's proven name, never by hand. "
+        "Absent: nobody has voted.",
     )
 
 

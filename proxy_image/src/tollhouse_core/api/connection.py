@@ -110,10 +110,14 @@ class ResourceRequirements(ApiModel):
     """What one proxy pod may use, as in a container's `resources`."""
 
     requests: Mapping[Word, Quantity] = Field(
-        default_factory=dict, max_length=16, description="What is set aside for it: cpu, memory."
+        default_factory=dict,
+        max_length=16,
+        description="What is set aside for it: cpu, memory. Absent: nothing.",
     )
     limits: Mapping[Word, Quantity] = Field(
-        default_factory=dict, max_length=16, description="What it can use at most: cpu, memory."
+        default_factory=dict,
+        max_length=16,
+        description="What it can use at most: cpu, memory. Absent: no bound.",
     )
 
 

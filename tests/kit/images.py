@@ -23,6 +23,7 @@ RELEASE = "bookworm"
 BASE = f"localhost/tollhouse-base:{RELEASE}"
 BASE_PACKAGES = "python3,python3-venv,ca-certificates"
 TAG = "e2e"
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"  # the file alone: packages write beside it while they install
 
 
 class BuildFailed(Exception):
@@ -106,7 +107,7 @@ def single_file(name: str, program: Path) -> str:
 
 def _mounts(folder: Path) -> list[str]:
     """What the network needs of this machine while building: names, certificates, pip's configuration."""
-    found = [f"{path}:{path}:ro" for path in ("/etc/resolv.conf", "/etc/ssl/certs") if Path(path).exists()]
+    found = [f"{path}:{path}:ro" for path in ("/etc/resolv.conf", BUNDLE) if Path(path).exists()]
     configuration = configparser.RawConfigParser()
     configuration["global"] = dict(_pip_settings())
     with (folder / "pip.conf").open("w") as file:

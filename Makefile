@@ -49,7 +49,7 @@ bench: ## Measure; prints a table and writes benchmarks/latest.json
 
 .PHONY: crds
 crds: ## Generate crds/ and the API reference from the API types
-	@$(ENVIRONMENT) && python -m tollhouse_operator crds crds
+	@$(ENVIRONMENT) && python crds/generate.py
 
 .PHONY: lock
 lock: ## Resolve the dependencies anew into requirements.lock

@@ -1,9 +1,9 @@
 """Writes the CRDs and the API reference from the models.
 
-    python crds/generate.py            writes crds/*.yaml and docs/reference/*.md
+    python crds/generate.py            writes crds/*.yaml, the chart's copies and docs/reference/*.md
     python crds/generate.py --check    changes nothing; fails if something would change
 
-`--crds DIR` and `--reference DIR` write elsewhere.
+`--crds DIR`, `--chart DIR` and `--reference DIR` write elsewhere.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "proxy_image" / "src"))
 from tollhouse_core.api.crds import definitions  # noqa: E402
 from tollhouse_core.api.reference import pages  # noqa: E402
 
+CHART = ROOT / "charts" / "tollhouse" / "files" / "crds"
 HEADER = "# Generated from the API types by crds/generate.py; edit those and run it again.\n"
 
 
@@ -37,11 +38,13 @@ def say(words: str) -> None:
     sys.stdout.write(f"{words}\n")
 
 
-def outputs(crds: Path, reference: Path) -> Iterator[tuple[Path, str]]:
+def outputs(crds: Path, chart: Path, reference: Path) -> Iterator[tuple[Path, str]]:
     """Every generated file with its text."""
     for name, definition in definitions().items():
         text = yaml.dump(definition, Dumper=Plain, sort_keys=False, width=110)
         yield crds / f"{name}.yaml", HEADER + text
+        # Helm packages no file from outside the chart, and no link to one.
+        yield chart / f"{name}.yaml", HEADER + text
     for name, text in pages().items():
         yield reference / f"{name}.md", text
 
@@ -51,11 +54,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write the CRDs and the API reference.")
     parser.add_argument("--check", action="store_true", help="only say what would change")
     parser.add_argument("--crds", type=Path, default=ROOT / "crds", metavar="DIR")
+    parser.add_argument("--chart", type=Path, default=CHART, metavar="DIR")
     parser.add_argument("--reference", type=Path, default=ROOT / "docs" / "reference", metavar="DIR")
     arguments = parser.parse_args()
     stale = [
         (path, text)
-        for path, text in outputs(arguments.crds, arguments.reference)
+        for path, text in outputs(arguments.crds, arguments.chart, arguments.reference)
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
     for path, text in stale:

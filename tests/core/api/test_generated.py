@@ -71,6 +71,8 @@ def test_a_changed_byte_is_found_and_put_right(tmp_path: Path) -> None:
         str(ROOT / "crds" / "generate.py"),
         "--crds",
         str(tmp_path),
+        "--chart",
+        str(tmp_path / "chart"),
         "--reference",
         str(tmp_path),
     ]
@@ -87,6 +89,8 @@ def test_a_changed_byte_is_found_and_put_right(tmp_path: Path) -> None:
 
 def test_no_stray_file_lies_among_the_generated_ones() -> None:
     assert {path.stem for path in (ROOT / "crds").glob("*.yaml")} == set(definitions())
+    chart = ROOT / "charts" / "tollhouse" / "files" / "crds"
+    assert {path.stem for path in chart.glob("*.yaml")} == set(definitions())
     assert {path.stem for path in (ROOT / "docs" / "reference").glob("*.md")} == set(pages())
 
 

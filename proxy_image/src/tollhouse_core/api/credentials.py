@@ -42,7 +42,7 @@ class VaultDatabase(ApiModel):
 
 
 class VaultKv(ApiModel):
-    """Vault's key/value secrets engine, version 2."""
+    """Vault's key/value secrets engine, version 1 or 2."""
 
     mount: Word = Field(default="secret", description="Where the engine is mounted. Default: secret.")
     path: Annotated[str, Field(min_length=1, max_length=1024)] = Field(
@@ -55,7 +55,8 @@ class VaultKv(ApiModel):
         default="password", description="The key that holds the password. Default: password."
     )
     version: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Which version of the secret to read. Absent: always the newest."
+        default=None,
+        description="Which version of the secret to read. Absent: always the newest. Version 1 of the engine keeps only one.",
     )
 
 
@@ -79,7 +80,7 @@ class VaultCredentials(ApiModel):
         "the session lasts and revoked when it ends.",
     )
     kv: VaultKv | None = Field(
-        default=None, description="A user name and password kept in the key/value engine, version 2."
+        default=None, description="A user name and password kept in the key/value engine (version 1 or 2)."
     )
 
 

@@ -37,16 +37,20 @@ ISSUER_IS_SAFE = Holds(
 
 
 class Claims(ApiModel):
-    """Which claim says what."""
+    """Which claim says what. A name with dots leads into objects: `realm_access.roles`."""
 
-    user: ClaimName = Field(default="sub", description="The claim that is the user's name. Default: sub.")
+    user: ClaimName = Field(
+        default="sub",
+        description="The claim that is the user's name; `email` counts only if it is verified. Default: sub.",
+    )
     groups: ClaimName = Field(
         default="groups",
         description="The claim that lists the user's groups. A token without it has none. Default: groups.",
     )
     on_behalf_of: ClaimName | None = Field(
         default=None,
-        description="The claim that names the human an agent works for. Absent: no human is known.",
+        description="The claim that names the human an agent works for: a text, or an object with `name` or "
+        "`sub`, and perhaps `groups`. Absent: no human is known.",
     )
     kubernetes_user: ClaimName | None = Field(
         default=None,
@@ -82,13 +86,19 @@ class OidcProvider(ApiModel):
         default=("JWT", "at+jwt"),
         min_length=1,
         max_length=16,
-        description="Sorts of tokens that are taken (the header `typ`). Default: JWT, at+jwt.",
+        description="Sorts of tokens that are taken (the header `typ`); one that does not say is a JWT. "
+        "Default: JWT, at+jwt.",
     )
-    claims: Claims = Field(default=Claims(), description="Which claim says what. Absent: sub and groups.")
+    claims: Claims = Field(
+        default=Claims(),
+        description="Which claim says what; a name with dots leads into objects: `realm_access.roles`. Absent: "
+        "sub and groups.",
+    )
     required_claims: Mapping[ClaimName, Annotated[str, Field(max_length=1024)]] = Field(
         default_factory=dict,
         max_length=32,
-        description="Claims a token must carry with exactly these values. Absent: none.",
+        description='Claims a token must carry with exactly these values, written as text: `"true"`. Absent: '
+        "none.",
     )
     prefix: Prefix = Field(
         default="",
@@ -146,7 +156,7 @@ class KubernetesProvider(ApiModel):
     issuer: HttpUrl | None = Field(
         default=None,
         description="The cluster's ServiceAccount issuer, exactly as its tokens say in `iss`. Absent: this "
-        "cluster.",
+        "cluster. Users and groups of another cluster bear this provider's name in front: `other:system:...`.",
     )
     ca_ref: CaRef | None = Field(
         default=None,

@@ -83,6 +83,10 @@ class Cluster:
             json.dump(document, file)
         return path
 
+    def kubectl_command(self, user: str = "admin") -> list[str]:
+        """The beginning of every kubectl command of that user."""
+        return [str(kubectl_program()), "--kubeconfig", str(self.kubeconfig(user))]
+
     def kubectl(
         self,
         *arguments: str | Path,
@@ -92,7 +96,7 @@ class Cluster:
         within: float = 60.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as `user`; with `check` a failure raises AssertionError with kubectl's words."""
-        command = [str(kubectl_program()), "--kubeconfig", str(self.kubeconfig(user)), *map(str, arguments)]
+        command = [*self.kubectl_command(user), *map(str, arguments)]
         done = subprocess.run(
             command, input=input, capture_output=True, text=True, check=False, timeout=within
         )

@@ -81,9 +81,11 @@ class Node(Cluster):
             self.stop()
             raise
 
-    def load(self, image: str) -> str:
-        """Bring an image that `kit.images` built to the node."""
+    def load(self, image: str, *names: str) -> str:
+        """Bring an image that `kit.images` built to the node; `names` are further names it gets there."""
         self._inside(*CTR, "-n", "k8s.io", "images", "import", images.archive(image))
+        for name in names:
+            self._inside(*CTR, "-n", "k8s.io", "images", "tag", "--force", image, name)
         return image
 
     def run_inside(self, *command: str | Path) -> str:

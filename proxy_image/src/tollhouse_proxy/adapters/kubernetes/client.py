@@ -129,7 +129,8 @@ class Api:
         content_type: str,
         patience: float | tuple[float, float],
     ) -> aiohttp.ClientResponse:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        # The keys of ServiceAccount tokens are served as application/jwk-set+json alone: hence */*.
+        headers = {"Accept": "application/json, */*;q=0.5", "Content-Type": content_type}
         try:
             verb, url, headers, payload, _ = await client.param_serialize(
                 method,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tollhouse_core.decision import Mode
+from tollhouse_core.decision import ColumnMask, ContentMask, Limit, Mode
 from tollhouse_core.identity import Identity
 from tollhouse_core.operation import Access, AccessKind, Resource
+from tollhouse_core.policy.obligations import column_masks, content_masks
 from tollhouse_core.policy.rules import (
     AllowRule,
     ApprovalRule,
@@ -45,10 +46,14 @@ class AccessRules:
 
 @dataclass(frozen=True, slots=True)
 class ResourceRules:
-    """The rules that oblige one resource; a mask with the members it names."""
+    """The rules that oblige one resource; a mask with the members it names.
+
+    `steady` holds what the masks come to, where none of them has a condition.
+    """
 
     masks: tuple[tuple[MaskRule, tuple[str, ...]], ...]
     filters: tuple[FilterRule, ...]
+    steady: tuple[ColumnMask, ...] | None
 
 
 @dataclass(slots=True)
@@ -63,39 +68,44 @@ class Applicable:
     filters: tuple[FilterRule, ...]
     limits: tuple[LimitRule, ...]
     sessions: tuple[SessionRule, ...]
-    _accesses: dict[Access, AccessRules] = field(default_factory=dict)
-    _resources: dict[Resource, ResourceRules] = field(default_factory=dict)
+    admitted: bool = field(init=False)
+    """Whether any policy is about this identity at all."""
+    steady_limits: tuple[Limit, ...] | None = field(init=False)
+    """All limits, where none has a condition."""
+    steady_content: tuple[ContentMask, ...] | None = field(init=False)
+    """All content masks, where none has a condition."""
+    _accesses: dict[object, AccessRules] = field(default_factory=dict)
+    _resources: dict[object, ResourceRules] = field(default_factory=dict)
 
-    @property
-    def admitted(self) -> bool:
-        """Whether any policy is about this identity at all."""
-        return bool(
-            self.allows
-            or self.denies
-            or self.approvals
-            or self.column_masks
-            or self.content_masks
-            or self.filters
-            or self.limits
-            or self.sessions
-        )
+    def __post_init__(self) -> None:
+        groups = (self.allows, self.denies, self.approvals, self.column_masks, self.content_masks)
+        self.admitted = any(groups) or any((self.filters, self.limits, self.sessions))
+        self.steady_limits = None
+        if all(rule.head.condition is None for rule in self.limits):
+            self.steady_limits = tuple(limit for rule in self.limits for limit in rule.limits)
+        self.steady_content = None
+        if all(rule.head.condition is None for rule in self.content_masks):
+            self.steady_content = tuple(content_masks(self.content_masks))
 
     def meeting(self, access: Access) -> AccessRules:
         """The rules that meet an access."""
-        found = self._accesses.get(access)
+        # What a selector reads, without the enums: hashing those is slow.
+        key = (access.action, access.path, access.also, access.kind.value)
+        found = self._accesses.get(key)
         if found is None:
             if len(self._accesses) >= _MEMO_SIZE:
                 self._accesses.clear()
-            found = self._accesses[access] = self._meet(access)
+            found = self._accesses[key] = self._meet(access)
         return found
 
     def obliging(self, resource: Resource) -> ResourceRules:
         """The rules that oblige a resource."""
-        found = self._resources.get(resource)
+        key = (resource.path, resource.members, resource.also)
+        found = self._resources.get(key)
         if found is None:
             if len(self._resources) >= _MEMO_SIZE:
                 self._resources.clear()
-            found = self._resources[resource] = self._oblige(resource)
+            found = self._resources[key] = self._oblige(resource)
         return found
 
     def _meet(self, access: Access) -> AccessRules:
@@ -123,7 +133,9 @@ class Applicable:
         filters = tuple(
             rule for rule in self.filters if any(glob.matches(path) for glob in rule.tables for path in paths)
         )
-        return ResourceRules(tuple(masks), filters)
+        steady = all(rule.head.condition is None for rule, _ in masks)
+        held = tuple(column_masks(resource.path, masks)) if steady else None
+        return ResourceRules(tuple(masks), filters, held)
 
     def hint(self, kind: AccessKind) -> str:
         """What this identity may do, what is of that kind first; bounded."""

@@ -40,12 +40,24 @@ def is_steady(condition: Condition) -> bool:
 class Deliberation:
     """One evaluation's notes."""
 
-    __slots__ = ("_answers", "_asked", "_failures", "_observations", "missing", "situation", "steady")
+    __slots__ = (
+        "_answers",
+        "_asked",
+        "_failures",
+        "_now",
+        "_observations",
+        "_operation",
+        "missing",
+        "session",
+        "steady",
+    )
 
     def __init__(
         self, asked_facts: frozenset[str], session: Session, operation: Operation | None, now: datetime
     ) -> None:
-        self.situation = Situation(operation, session, now)
+        self.session = session
+        self._operation = operation
+        self._now = now
         self.missing: set[str] = set()
         self.steady = True
         self._asked = asked_facts
@@ -110,7 +122,7 @@ class Deliberation:
         return known
 
     def _ask(self, ref: RuleRef, condition: Condition) -> Truth:
-        facts: Mapping[str, object] = self.situation.operation.facts if self.situation.operation else {}
+        facts: Mapping[str, object] = self._operation.facts if self._operation else {}
         missing = {
             name for name in self._asked if f"operation.{name}" in condition.reads and name not in facts
         }
@@ -121,7 +133,11 @@ class Deliberation:
         if not is_steady(condition):
             self.steady = False
         try:
-            return Truth.YES if condition.holds(self.situation) else Truth.NO
+            return (
+                Truth.YES
+                if condition.holds(Situation(self._operation, self.session, self._now))
+                else Truth.NO
+            )
         except ConditionFailed as failure:
             self._failures[ref] = str(failure)
             return Truth.FAILED

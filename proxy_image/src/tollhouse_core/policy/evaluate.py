@@ -15,6 +15,7 @@ from datetime import datetime
 from tollhouse_core.decision import (
     Allow,
     ApprovalTerms,
+    ColumnMask,
     Decision,
     Deny,
     Limit,
@@ -27,12 +28,12 @@ from tollhouse_core.decision import (
 )
 from tollhouse_core.identity import Identity, Session
 from tollhouse_core.operation import Access, AccessKind, Operation, Resource
-from tollhouse_core.policy.applicable import AccessRules, Applicable
+from tollhouse_core.policy.applicable import AccessRules, Applicable, ResourceRules
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.deliberation import Deliberation, Truth
 from tollhouse_core.policy.obligations import column_masks, content_masks, without_duplicates
 from tollhouse_core.policy.placeholders import NoValue, value_of
-from tollhouse_core.policy.rules import AllowRule, DenyRule, FilterRule, MaskRule
+from tollhouse_core.policy.rules import AllowRule, DenyRule, FilterRule
 from tollhouse_core.policy.wording import printable
 
 _NAME_LENGTH = 200
@@ -136,6 +137,8 @@ def _opener(thought: Deliberation, rules: AccessRules) -> tuple[AllowRule | None
 
 
 def _limits(thought: Deliberation, mine: Applicable) -> tuple[Limit, ...]:
+    if mine.steady_limits is not None:
+        return mine.steady_limits
     return tuple(
         limit for rule in mine.limits if thought.binds_quietly(rule.head, "limit") for limit in rule.limits
     )
@@ -153,31 +156,32 @@ class _Unfilterable(Exception):
 def _obligations(
     thought: Deliberation, mine: Applicable, resources: Iterable[Resource], limits: tuple[Limit, ...]
 ) -> Obligations:
-    columns = []
-    filters = []
+    columns: list[ColumnMask] = []
+    filters: list[RowFilter] = []
     for resource in resources:
         obliging = mine.obliging(resource)
-        masks: list[tuple[MaskRule, tuple[str, ...]]] = [
-            each for each in obliging.masks if thought.binds_quietly(each[0].head, "mask")
-        ]
-        columns += column_masks(resource.path, masks)
+        columns += _columns(thought, resource, obliging) if obliging.steady is None else obliging.steady
         filters += [
             _row_filter(thought, resource, rule)
             for rule in obliging.filters
             if thought.binds_quietly(rule.head, "filter")
         ]
-    content = content_masks(rule for rule in mine.content_masks if thought.binds_quietly(rule.head, "mask"))
-    if not columns and not filters and not content and not limits:
-        return _NONE
-    return Obligations(tuple(columns), without_duplicates(filters), tuple(content), limits)
+    content = mine.steady_content
+    if content is None:
+        content = tuple(
+            content_masks(rule for rule in mine.content_masks if thought.binds_quietly(rule.head, "mask"))
+        )
+    return Obligations(tuple(columns), without_duplicates(filters) if filters else (), content, limits)
 
 
-_NONE = Obligations()
+def _columns(thought: Deliberation, resource: Resource, obliging: ResourceRules) -> list[ColumnMask]:
+    masks = [each for each in obliging.masks if thought.binds_quietly(each[0].head, "mask")]
+    return column_masks(resource.path, masks)
 
 
 def _row_filter(thought: Deliberation, resource: Resource, rule: FilterRule) -> RowFilter:
     try:
-        values = tuple(value_of(place, thought.situation.session) for place in rule.template.placeholders)
+        values = tuple(value_of(place, thought.session) for place in rule.template.placeholders)
     except NoValue as missing:
         ref = rule.head.ref
         raise _Unfilterable(

@@ -85,7 +85,8 @@ class LimitBook:
 
     def take(self, key: Hashable, limit: Limit, amount: int, now_monotonic: float) -> float | None:
         """Counts `amount` and returns None; or counts nothing and returns after how many seconds
-        it would fit (the whole window's length where it never would).
+        it would fit (the whole window's length where it never would). An amount of 0 counts nothing
+        and asks whether anything is left.
 
         The window belongs to key, unit, length and mode, not to the limit's amount or rule: a
         policy edit that changes the amount does not start the count anew.
@@ -101,10 +102,11 @@ class LimitBook:
         if not window.width and limit.amount > EXACT:
             window.coarsen()
         window.forget(now_monotonic)
-        if window.total + amount > limit.amount:
-            if amount > limit.amount:
+        needed = max(amount, 1)
+        if window.total + needed > limit.amount:
+            if needed > limit.amount:
                 return limit.per_seconds
-            return window.frees_in(window.total + amount - limit.amount, now_monotonic)
+            return window.frees_in(window.total + needed - limit.amount, now_monotonic)
         if amount > 0:
             window.add(amount, now_monotonic)
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 from tollhouse_core.identity import Session
 from tollhouse_core.policy.cel_types import nearest
@@ -75,15 +76,17 @@ def _found(source: str, session: Session) -> object:
             return list(human.groups) if human else None
         case "session.database":
             return session.database
-    match = _CLAIM.fullmatch(source)
-    if match is None:
-        return None
     value: object = identity.claims
-    for key in match[1][1:].split("."):
+    for key in _claim_path(source):
         if not hasattr(value, "get"):
             return None
         value = value.get(key)
     return value
+
+
+@lru_cache(maxsize=1024)
+def _claim_path(source: str) -> tuple[str, ...]:
+    return tuple(source.removeprefix("identity.claims.").split("."))
 
 
 def _checked(source: str, value: object) -> object:

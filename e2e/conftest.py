@@ -1,4 +1,4 @@
-"""The world of the journeys: a cluster with Tollhouse installed by its chart, a shop's database, a Vault server.
+"""The world of the journeys: a cluster with Tollhouse installed by its chart, a shop's database, a Vault.
 
 The cluster is a node of our own (`kit.node`, root only), or the one KUBECONFIG names. There, images must be
 where the cluster pulls them from: TOLLHOUSE_E2E_REGISTRY is the prefix (`registry.example/team`) under which
@@ -54,7 +54,7 @@ bao secrets enable database
 
 @dataclass(frozen=True)
 class World:
-    """What a journey needs: the cluster and its people, agents with their psql, and the secrets nobody may see."""
+    """What a journey needs: the cluster, its people, agents with their psql, the secrets nobody may see."""
 
     cluster: Cluster
     node: Node | None
@@ -220,13 +220,13 @@ def world(
         root_token=f"root-{secrets.token_hex(16)}",
     )
     _make_secrets(made, Authority(tmp_path_factory.mktemp("pki"), "backends-ca"))
-    backends = (PARTS / "backends.yaml").read_text()
-    cluster.apply(backends.replace("localhost/tollhouse-e2e-parts:e2e", image_names["parts"]))
+    _apply_part(cluster, "backends.yaml", image_names)
     for namespace, name in ((SHOP, "orders-postgres"), ("vault", "openbao")):
         _rolled_out(cluster, namespace, name)
     _fill_database(made)
     _teach_openbao(made)
     cluster.kubectl("apply", "-f", EXAMPLE, check=True)
+    _apply_part(cluster, "agents.yaml", image_names)
     ready = ["wait", "-n", SHOP, "--for=condition=Ready", "--timeout=120s"]
     wait.until(
         lambda: cluster.get("deployment", "orders-db-proxy", SHOP), within=60, what="the proxies' Deployment"
@@ -237,6 +237,12 @@ def world(
             pytest.fail(f"{what} is not Ready: {done.stderr}\n{_state(cluster)}")
     made.wait_for_proxies()
     return made
+
+
+def _apply_part(cluster: Cluster, file: str, image_names: dict[str, str]) -> None:
+    cluster.apply(
+        (PARTS / file).read_text().replace("localhost/tollhouse-e2e-parts:e2e", image_names["parts"])
+    )
 
 
 def _make_secrets(world: World, authority: Authority) -> None:
@@ -281,10 +287,10 @@ def _teach_openbao(world: World) -> None:
         "password": world.superuser_password,
     }
     world.bao("bao write database/config/orders -", text=json.dumps(settings))
-    login = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE shop_user"
+    login = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
     role = {
         "db_name": "orders",
-        "creation_statements": [login],
+        "creation_statements": [f"{login} IN ROLE shop_user"],
         "default_ttl": f"{LEASE_SECONDS}s",
         "max_ttl": "1h",
     }

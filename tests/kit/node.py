@@ -96,11 +96,15 @@ class Node(Cluster):
         """The machine's process id of the node's first process; /proc/PID/root is the node's file system."""
         return self._pid
 
+    def logs(self) -> list[Path]:
+        """The logs of the node's own parts: API server, controllers, kubelet, containerd and so on."""
+        return sorted(self._folder.glob("*.log"))
+
     def stop(self) -> None:
         """End every process of the node, and with them its mounts and its network."""
         for server in [self._first, *self._servers]:
             server.stop()
-        # The kernel keeps a network with half-closed connections for a while; what it shares with us goes now.
+        # The kernel keeps a network with half-closed connections for a while; our end of it goes now.
         subprocess.run(["ip", "link", "del", INTERFACE], capture_output=True, check=False)
         wait.until(self._no_cgroups, what="the node's control groups are empty")
 

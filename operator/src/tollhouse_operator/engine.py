@@ -83,8 +83,8 @@ class Engine:
 
     async def look_at_all(self) -> None:
         """Queues everything there is. Raises ClusterError."""
-        self.desk.memory.in_force.clear()  # so that bundles are written again where somebody changed them
-        for namespace in self.settings.watch_namespaces or (None,):
+        self.desk.memory.in_doubt.update(self.desk.memory.in_force)
+        for namespace in self._watched(None):
             for connection in await self.cluster.list(resources.CONNECTIONS, namespace):
                 self.look_at_connection(_key(connection))
             for policy in await self.cluster.list(resources.ACCESS_POLICIES, namespace):
@@ -100,9 +100,15 @@ class Engine:
 
     async def look_at_connections(self, namespace: str | None) -> None:
         """Something changed that any Connection of the namespace (None: of the cluster) may use."""
-        for connection in await self.cluster.list(resources.CONNECTIONS, namespace):
-            if self.watches(_key(connection)[0]):
+        for watched in self._watched(namespace):
+            for connection in await self.cluster.list(resources.CONNECTIONS, watched):
                 self.look_at_connection(_key(connection))
+
+    def _watched(self, namespace: str | None) -> tuple[str | None, ...]:
+        """What to list for `namespace` (None: all): never what this operator may not read."""
+        if namespace is not None:
+            return (namespace,) if self.watches(namespace) else ()
+        return self.settings.watch_namespaces or (None,)
 
     async def _look_at_all_forever(self) -> None:
         while True:

@@ -32,7 +32,7 @@ class OwnedObjects:
         if kind == "ConfigMap" and metadata["name"] == f"{key[1]}-proxies" and not gone:
             self._engine.statuses.add(key)
         elif kind == "ConfigMap" and metadata["name"] == f"{key[1]}-bundle":
-            self._engine.desk.memory.in_force.pop(key, None)
+            self._engine.desk.memory.in_doubt.add(key)
             self._engine.bundles.add(key[0])
         elif not gone and self._only_status(metadata):
             self._engine.statuses.add(key)

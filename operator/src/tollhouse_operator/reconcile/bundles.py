@@ -50,7 +50,8 @@ async def _publish(desk: Desk, connection: Connection, outcome: BundleOutcome) -
         if key not in desk.memory.in_force:
             desk.memory.in_force[key] = await _revision_in_force(desk, connection)
         return
-    if desk.memory.in_force.get(key) == outcome.revision:
+    news = desk.memory.in_force.get(key) != outcome.revision
+    if not news and key not in desk.memory.in_doubt:
         return
     try:
         await desk.applier.apply(bundle_config_map(connection, outcome.revision, outcome.text))
@@ -61,7 +62,9 @@ async def _publish(desk: Desk, connection: Connection, outcome: BundleOutcome) -
         desk.memory.troubles[key] = (Reason.OBJECT_REFUSED, f"the bundle was refused: {error}")
         return
     desk.memory.in_force[key] = outcome.revision
-    log.info("%s: revision %s in force", connection.title, outcome.revision)
+    desk.memory.in_doubt.discard(key)
+    if news:
+        log.info("%s: revision %s in force", connection.title, outcome.revision)
 
 
 async def _revision_in_force(desk: Desk, connection: Connection) -> str:

@@ -10,7 +10,7 @@ from tollhouse_core.api import InvalidObject, parse_object
 from tollhouse_core.api.connection import Connection
 from tollhouse_operator import resources
 from tollhouse_operator.cluster import Resource
-from tollhouse_operator.compiling import BundleOutcome, Key
+from tollhouse_operator.compiling import Key
 from tollhouse_operator.conditions import Finding, Reason, changed, conditions
 from tollhouse_operator.gather import desired
 from tollhouse_operator.manifests.naming import Manifest, names_of, selector_labels
@@ -38,6 +38,8 @@ async def reconcile_connection_status(desk: Desk, key: Key) -> None:
         await write_status(desk, resources.CONNECTIONS, document, {}, invalid(listed(error.problems)))
         return
     assert isinstance(connection, Connection)
+    if key not in desk.memory.bundles:
+        return  # just started: its policies are being compiled, and then this is looked at again
     facts = await _facts(desk, connection, key)
     if desk.memory.reports.get(key) != tuple(facts.reports):
         desk.memory.reports[key] = tuple(facts.reports)
@@ -105,7 +107,7 @@ async def _facts(desk: Desk, connection: Connection, key: Key) -> ConnectionFact
         await desk.cluster.merge(resources.CONFIG_MAPS, names.namespace, names.reports, body)
     reports = tuple(report for report in read_reports(reported) if report.instance not in gone)
     return ConnectionFacts(
-        bundle=desk.memory.bundles.get(key, BundleOutcome(0)),
+        bundle=desk.memory.bundles[key],
         in_force=desk.memory.in_force.get(key, ""),
         trouble=desk.memory.troubles.get(key),
         deployment=deployment,

@@ -151,7 +151,8 @@ def test_values_keep_their_types_and_lists_stay_lists() -> None:
         tables: [customers]
         where: >-
           a = {{ identity.claims.org.id }} and b = ANY({{ identity.claims.clinics }})
-          and c = {{ identity.name }} and d = ANY({{ identity.groups }}) and e = {{ session.database }} and f = {{identity.claims.flag}}
+          and c = {{ identity.name }} and d = ANY({{ identity.groups }}) and e = {{ session.database }}
+          and f = {{identity.claims.flag}}
     """
     session = session_of(identity_of("triage", "g1", org={"id": 7}, clinics=["x", "y"], flag=True))
     (row,) = obligations_of(rules, session=session).filters

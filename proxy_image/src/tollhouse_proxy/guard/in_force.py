@@ -1,0 +1,51 @@
+"""The bundle in force, and who must know when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tollhouse_core.policy.bundle import BadBundle, PolicyBundle
+from tollhouse_core.policy.language import PolicyLanguage
+
+Listener = Callable[[PolicyBundle], None]
+
+
+class InForce:
+    """Holds the newest good bundle of one Connection; None until the first one came."""
+
+    def __init__(self, languages: Mapping[str, PolicyLanguage]) -> None:
+        self._languages = languages
+        self._bundle: PolicyBundle | None = None
+        self._listeners: list[Listener] = []
+        self.problem = ""
+        """Why the last bundle that came was not taken; "" when it was."""
+
+    @property
+    def bundle(self) -> PolicyBundle | None:
+        """The bundle in force."""
+        return self._bundle
+
+    @property
+    def revision(self) -> str:
+        """Its revision; "" when there is none."""
+        return self._bundle.revision if self._bundle else ""
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Calls `listener` after each change, in the order of registration; returns the way to stop."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def offer(self, text: str) -> bool:
+        """Takes a bundle's JSON text. A bad one changes nothing but `problem`. True: it is new."""
+        try:
+            bundle = PolicyBundle.from_json(text, self._languages)
+        except BadBundle as error:
+            self.problem = str(error)
+            return False
+        self.problem = ""
+        if bundle.revision == self.revision:
+            return False
+        self._bundle = bundle
+        for listener in tuple(self._listeners):
+            listener(bundle)
+        return True

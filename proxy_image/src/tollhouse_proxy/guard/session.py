@@ -1,0 +1,361 @@
+"""One session's judge: the steps of DESIGN's `guard.judge`, in their order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+
+from tollhouse_core.audit.event import EventKind
+from tollhouse_core.decision import (
+    Allow,
+    Decision,
+    Deny,
+    Limit,
+    Mode,
+    NeedsApproval,
+    NeedsFacts,
+    Observation,
+    Permitted,
+    Refusal,
+    Refused,
+    RuleRef,
+    SessionTerms,
+    Verdict,
+)
+from tollhouse_core.identity import Session
+from tollhouse_core.operation import Operation
+from tollhouse_core.policy.bundle import PolicyBundle
+from tollhouse_core.policy.evaluate import evaluate
+from tollhouse_core.policy.sessions import admits, session_terms
+from tollhouse_proxy.guard.approval import ApprovalDesk, Granted
+from tollhouse_proxy.guard.counters import Counters
+from tollhouse_proxy.guard.house import House
+from tollhouse_proxy.guard.journal import Journal
+from tollhouse_proxy.guard.limits import Exceeded, Meter, limit_message, retry_hint
+from tollhouse_proxy.guard.records import decision_record, operation_record
+from tollhouse_proxy.ports.audit import AuditUnavailable
+from tollhouse_proxy.ports.judging import Completion, FactLookup, Outcome, Overrun, Waiting
+
+_log = logging.getLogger("tollhouse.guard")
+
+
+@dataclass(slots=True)
+class _Running:
+    """A permitted operation that has not ended yet."""
+
+    limits: tuple[Limit, ...]
+    started: float
+
+
+class SessionJudge:
+    """The Judge of one session (`tollhouse_proxy.ports.judging`)."""
+
+    def __init__(self, house: House, session: Session) -> None:
+        self._house = house
+        self._session = session
+        self._journal = Journal(session.id, house.sink, house.clock)
+        self._meter = Meter(house.limits, house.clock, session.identity)
+        self._desk = ApprovalDesk(house, session, self._journal)
+        self._counters: Counters = house.counters
+        self._running: dict[int, _Running] = {}
+        self._next_operation = 1
+        self._admitted_by = house.in_force.revision
+        self._closed = False
+
+    @property
+    def revision(self) -> str:
+        """The bundle in force now."""
+        return self._house.in_force.revision
+
+    @property
+    def journal(self) -> Journal:
+        """The session's own chain of events."""
+        return self._journal
+
+    @property
+    def terms(self) -> SessionTerms:
+        """See the port."""
+        bundle = self._house.in_force.bundle
+        if bundle is None:
+            return SessionTerms()
+        return session_terms(bundle, self._session, self._house.clock.now())
+
+    @property
+    def lost(self) -> str:
+        """See the port."""
+        bundle = self._house.in_force.bundle
+        if bundle is None or bundle.revision == self._admitted_by:
+            return ""
+        if not admits(bundle, self._session.identity):
+            return f"no policy gives {self._session.identity.name} access any more"
+        self._admitted_by = bundle.revision
+        return ""
+
+    def unreadable(self, operation: Operation, message: str, code: str) -> Refused | None:
+        """See the port. A limit that is used up answers first; else the protocol's own words do."""
+        bundle = self._house.in_force.bundle
+        if bundle is None:
+            return no_bundle()
+        decision = self._evaluate(bundle, operation)
+        limits = () if isinstance(decision, NeedsFacts) else limits_of(decision)
+        deny = Deny(bundle.revision, RuleRef(), f"{code}: {message}", limits=limits)
+        verdict = self._settle(operation, deny)
+        if isinstance(verdict, Refused) and verdict.refusal is not Refusal.DENIED:
+            return verdict
+        return None
+
+    def close(self, reason: str) -> None:
+        """See the port. What was still running is lost from sight, and recorded so."""
+        if self._closed:
+            return
+        self._closed = True
+        self._counters.sessions_open -= 1
+        try:
+            for number in tuple(self._running):
+                self.completed(Completion(number, Outcome.LOST))
+            self._journal.write(EventKind.SESSION_CLOSED, {"reason": reason})
+        except AuditUnavailable as error:
+            _log.error("session %s: its end cannot be recorded: %s", self._session.id, error)
+
+    def judge(
+        self, operation: Operation, facts: FactLookup, waiting: Waiting
+    ) -> Verdict | Awaitable[Verdict]:
+        """See the port. Answers at once unless a fact or people must be asked."""
+        bundle = self._house.in_force.bundle
+        if bundle is None:
+            return no_bundle()
+        decision = self._evaluate(bundle, operation)
+        if isinstance(decision, Allow | Deny):
+            return self._settle(operation, decision)
+        return self._deliberate(operation, decision, facts, waiting)
+
+    def again(self, permitted: Permitted, operation: Operation) -> Verdict | None:
+        """See the port."""
+        if not permitted.cacheable or permitted.revision != self.revision:
+            return None
+        allow = Allow(permitted.revision, permitted.rule, permitted.obligations, cacheable=True)
+        return self._settle(operation, allow)
+
+    def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
+        """See the port."""
+        self._counters.rows += rows
+        self._counters.bytes += size
+        running = self._running.get(operation_id)
+        if running is None or not running.limits:
+            return None
+        exceeded = self._meter.spend(running.limits, rows, size)
+        if exceeded is None:
+            return None
+        return Overrun(
+            limit_message(exceeded.limit),
+            retry_hint(exceeded.retry_after_seconds),
+            exceeded.retry_after_seconds,
+            exceeded.limit.rule,
+            self.revision,
+        )
+
+    def completed(self, completion: Completion) -> None:
+        """See the port. An outcome that cannot be recorded raises AuditUnavailable."""
+        running = self._running.pop(completion.operation_id, None)
+        if running is None:
+            return
+        duration = (self._house.clock.monotonic() - running.started) * 1000
+        self._journal.write(
+            EventKind.OPERATION_COMPLETED,
+            {
+                "operation": completion.operation_id,
+                "outcome": completion.outcome.value,
+                "tag": completion.tag,
+                "rows": completion.rows,
+                "bytes": completion.bytes,
+                "durationMs": round(duration, 3),
+                "errorCode": completion.error_code,
+            },
+        )
+
+    def _evaluate(self, bundle: PolicyBundle, operation: Operation) -> Decision:
+        return evaluate(bundle, self._session, operation, self._house.clock.now())
+
+    def _settle(
+        self, operation: Operation, decision: Allow | Deny, request: str = "", *, counted: bool = False
+    ) -> Verdict:
+        """Limits, audit, verdict. `request` names the approval that led here; `counted` says that
+        limits have counted the operation already."""
+        number = self._next_operation
+        self._next_operation += 1
+        limits = limits_of(decision)
+        observed = decision.observed
+        try:
+            if operation.counted and limits and not counted:
+                observed += self._meter.count_query(limits)
+            self._counters.observed(observed)
+            if isinstance(decision, Deny):
+                return self._refuse(number, operation, decision, observed)
+            return self._permit(number, operation, decision, observed, request)
+        except Exceeded as exceeded:
+            return self._limited(number, operation, exceeded)
+        except AuditUnavailable as error:
+            return self._unrecorded(error)
+
+    def _unrecorded(self, error: AuditUnavailable) -> Refused:
+        self._counters.operations["unavailable"] += 1
+        return unrecorded(error, self.revision)
+
+    def _permit(
+        self,
+        number: int,
+        operation: Operation,
+        decision: Allow,
+        observed: tuple[Observation, ...],
+        request: str,
+    ) -> Permitted:
+        record = self._record("allow", number, operation, decision, observed)
+        if request:
+            record["request"] = request
+        self._journal.write(EventKind.OPERATION_DECIDED, record)
+        self._counters.operations["allowed"] += 1
+        self._counters.enforced(decision.rule)
+        self._running[number] = _Running(decision.obligations.limits, self._house.clock.monotonic())
+        notices = tuple(
+            f"policy {seen.rule.policy}, rule {seen.rule.rule} (Warn): {seen.message or seen.would}"
+            for seen in observed
+            if seen.mode is Mode.WARN
+        )
+        cacheable = decision.cacheable and not notices
+        return Permitted(number, decision.revision, decision.rule, decision.obligations, notices, cacheable)
+
+    def _refuse(
+        self, number: int, operation: Operation, decision: Deny, observed: tuple[Observation, ...]
+    ) -> Refused:
+        record = self._record("deny", number, operation, decision, observed, decision.message)
+        self._journal.write(EventKind.OPERATION_DECIDED, record)
+        self._counters.operations["denied"] += 1
+        self._counters.enforced(decision.rule)
+        return Refused(Refusal.DENIED, decision.message, decision.hint, decision.rule, decision.revision)
+
+    def _limited_now(self, operation: Operation, exceeded: Exceeded) -> Refused:
+        number = self._next_operation
+        self._next_operation += 1
+        return self._limited(number, operation, exceeded)
+
+    def _limited(self, number: int, operation: Operation, exceeded: Exceeded) -> Refused:
+        rule, revision = exceeded.limit.rule, self.revision
+        message = limit_message(exceeded.limit)
+        deny = Deny(revision, rule, message)
+        try:
+            self._journal.write(
+                EventKind.OPERATION_DECIDED, self._record("limit", number, operation, deny, (), message)
+            )
+        except AuditUnavailable as error:
+            return self._unrecorded(error)
+        self._counters.operations["limited"] += 1
+        self._counters.enforced(rule)
+        hint = retry_hint(exceeded.retry_after_seconds)
+        return Refused(
+            Refusal.LIMIT,
+            message,
+            hint,
+            rule,
+            revision,
+            retry_after_seconds=exceeded.retry_after_seconds,
+        )
+
+    def _record(
+        self,
+        name: str,
+        number: int,
+        operation: Operation,
+        decision: Allow | Deny,
+        observed: tuple[Observation, ...],
+        message: str = "",
+    ) -> dict[str, object]:
+        shown = self._house.redactor(operation, self._house.in_force.bundle)
+        return operation_record(number, shown) | decision_record(
+            name, decision.rule, decision.revision, observed, message
+        )
+
+    async def _deliberate(
+        self,
+        operation: Operation,
+        decision: NeedsFacts | NeedsApproval,
+        facts: FactLookup,
+        waiting: Waiting,
+    ) -> Verdict:
+        settled = await self._with_facts(operation, decision, facts)
+        if isinstance(settled, Refused):
+            return settled
+        operation, found = settled
+        if isinstance(found, Allow | Deny):
+            return self._settle(operation, found)
+        try:
+            if operation.counted:
+                self._counters.observed(self._meter.count_query(found.obligations.limits))
+        except Exceeded as exceeded:
+            return self._limited_now(operation, exceeded)
+        granted = await self._desk.seek(operation, found, waiting)
+        if isinstance(granted, Refused):
+            self._counters.operations[granted.refusal.value] += 1
+            return granted
+        return await self._release(operation, granted, facts)
+
+    async def _with_facts(
+        self, operation: Operation, decision: Decision, facts: FactLookup
+    ) -> tuple[Operation, Allow | Deny | NeedsApproval] | Refused:
+        """Finds what rules asked for, once a name; a fact that cannot be found is None."""
+        while isinstance(decision, NeedsFacts):
+            found = dict.fromkeys(decision.names) | dict(await facts(decision.names))
+            operation = replace(operation, facts={**operation.facts, **found})
+            bundle = self._house.in_force.bundle
+            if bundle is None:
+                return no_bundle()
+            decision = self._evaluate(bundle, operation)
+        return operation, decision
+
+    async def _release(self, operation: Operation, granted: Granted, facts: FactLookup) -> Verdict:
+        """Judges once more what people approved: policy may have moved while they thought."""
+        bundle = self._house.in_force.bundle
+        if bundle is None:
+            return no_bundle()
+        settled = await self._with_facts(operation, self._evaluate(bundle, operation), facts)
+        if isinstance(settled, Refused):
+            return settled
+        operation, decision = settled
+        if isinstance(decision, NeedsApproval):
+            if not granted.covers(decision):
+                return await self._desk.void(granted, decision, "the policy has changed since it was asked")
+            decision = Allow(decision.revision, decision.rule, decision.obligations, decision.observed)
+        if isinstance(decision, Deny):
+            await self._desk.void(granted, decision, "the policy denies it now")
+            return self._settle(operation, decision, counted=True)
+        refused = await self._desk.use(granted)
+        if refused is not None:
+            return refused
+        return self._settle(operation, replace(decision, cacheable=False), granted.names, counted=True)
+
+
+def limits_of(decision: Allow | Deny | NeedsApproval) -> tuple[Limit, ...]:
+    """The limits that count this operation, whatever the decision is."""
+    return decision.limits if isinstance(decision, Deny) else decision.obligations.limits
+
+
+def no_bundle() -> Refused:
+    """Nothing is allowed before a policy is in force."""
+    return Refused(
+        Refusal.UNAVAILABLE,
+        "no policy is in force for this connection yet",
+        "Try again when the operator has compiled one.",
+        RuleRef(),
+        "",
+    )
+
+
+def unrecorded(error: AuditUnavailable, revision: str) -> Refused:
+    """What cannot be recorded does not happen."""
+    return Refused(
+        Refusal.UNAVAILABLE,
+        f"the audit cannot record this operation, so it is refused: {error}",
+        "Try again later; nothing was sent to the backend.",
+        RuleRef(),
+        revision,
+    )

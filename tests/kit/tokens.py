@@ -58,9 +58,13 @@ class SigningKey:
         return found
 
 
-@cache
 def signing_key(algorithm: str = "ES256", kid: str = "key-1", bits: int = 2048) -> SigningKey:
     """A key for that algorithm; the same one for the same words, since RSA keys take long to make."""
+    return _made(algorithm, kid, bits)
+
+
+@cache
+def _made(algorithm: str, kid: str, bits: int) -> SigningKey:
     if algorithm in CURVES:
         return SigningKey(ECKey.generate_key(CURVES[algorithm], auto_kid=False), algorithm, kid)
     if algorithm == "EdDSA":

@@ -92,10 +92,10 @@ class CredentialRefused:
 
 @dataclass(frozen=True, slots=True)
 class BackendOpened:
-    """The answer to Dial. `certificate` is the server's (DER) where the leg has TLS; `verified`:
-    its name and issuer were checked."""
+    """The answer to Dial. `certificate_hash` binds a log-in to the server's certificate where the leg has
+    TLS (tls-server-end-point, RFC 5929); `verified`: the certificate's name and issuer were checked."""
 
-    certificate: bytes | None = None
+    certificate_hash: bytes | None = None
     verified: bool = False
 
 
@@ -152,8 +152,14 @@ class EndReason(StrEnum):
     FAILURE = "failure"
 
 
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """Something was left to do by what ran outside a call (see Tools.wake)."""
+
+
 Input = (
-    ClientSecured
+    Woken
+    | ClientSecured
     | ClientGone
     | Proven
     | NotProved
@@ -257,9 +263,7 @@ class Poke:
     machine: Machine
 
 
-Effect = (
-    SecureClient | Prove | Borrow | Dial | SendAside | Wait | Forget | Opened | Ready | Close | Poke
-)
+Effect = SecureClient | Prove | Borrow | Dial | SendAside | Wait | Forget | Opened | Ready | Close | Poke
 
 
 @dataclass(slots=True)
@@ -311,14 +315,19 @@ class Promise(Protocol):
         ...
 
 
-Promises = Callable[[], Promise]
-"""Makes promises; passed in, so that machines know no event loop."""
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the runtime lends a machine. `promise` makes a promise; `wake` has the machine receive
+    Woken soon, and its outbox emptied."""
+
+    promise: Callable[[], Promise]
+    wake: Callable[[], None]
 
 
 class MachineFactory(Protocol):
     """Makes the machine of one accepted connection."""
 
-    def __call__(self, address: str, *, secure: bool, can_secure: bool, promises: Promises) -> Machine:
+    def __call__(self, address: str, *, secure: bool, can_secure: bool, tools: Tools) -> Machine:
         """`address` is the peer's; `secure`: the connection has TLS already; `can_secure`: TLS can
         be offered."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from tollhouse_core.decision import Permitted, Refused, RuleRef, SessionTerms, Verdict
+from tollhouse_core.decision import Obligations, Permitted, Refused, RuleRef, SessionTerms, Verdict
 from tollhouse_core.identity import Identity, Session
 from tollhouse_core.operation import Operation
 
@@ -74,6 +74,12 @@ class Judge(Protocol):
         """The verdict for running the same thing once more from a cache: audited and counted
         against limits like any other. None when it must be judged anew (revision moved, or
         the verdict was not cacheable)."""
+        ...
+
+    def foresee(self, operation: Operation) -> Obligations | None:
+        """What would bind the operation if it ran now: for statements that are prepared, not run
+        yet. Not audited, not counted; facts that cost something count as unknown, approvals as
+        given. None where it would be denied: `judge` it, to have that said and recorded."""
         ...
 
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:

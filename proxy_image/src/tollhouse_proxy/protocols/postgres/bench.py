@@ -1,0 +1,145 @@
+"""Where a statement waits for its verdict: facts are looked up, people are asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from tollhouse_core.decision import Permitted, Refusal, Refused, RuleRef, Verdict
+from tollhouse_core.operation import Operation
+from tollhouse_proxy.exchange import Forget, Promise, Settled, Tools, Wait
+from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.hidden import Question, ask
+from tollhouse_proxy.protocols.postgres.ledger import Hidden
+from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.wire.backend import Report
+
+ESTIMATED_ROWS = "estimatedRows"
+_EXPLAINABLE = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
+
+
+class FactFailed(Exception):
+    """The planner refused the statement; it is the statement's own error."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__("the statement cannot be planned")
+        self.report = report
+
+
+class Bench:
+    """Asks the judge about one operation at a time."""
+
+    def __init__(self, state: SessionState, tools: Tools) -> None:
+        self._state = state
+        self._tools = tools
+        self._number = 0
+        self._waiting = False
+        self._settled: Verdict | None = None
+        self._asked: tuple[Question, Promise] | None = None
+        self._failed: Report | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a verdict is outstanding."""
+        return self._waiting
+
+    def verdict(self, operation: Operation, question: Question | None) -> Verdict | None:
+        """The verdict; None: ask again with the same operation when something has happened. `question` is
+        the statement for the planner. Raises FactFailed."""
+        if self._failed is not None:
+            report, self._failed = self._failed, None
+            self._forget()
+            raise FactFailed(report)
+        if self._settled is not None:
+            verdict, self._settled = self._settled, None
+            return verdict
+        if self._waiting:
+            self._explain()
+            return None
+        answer = self._state.judge.judge(operation, self._lookup(operation, question), self._tell)
+        if isinstance(answer, Permitted | Refused):
+            return answer
+        self._number += 1
+        self._waiting = True
+        self._state.outbox.effects.append(Wait(self._number, answer))
+        self._state.flush()
+        return None
+
+    def settle(self, settled: Settled) -> None:
+        """The answer to Wait. An error of the guard ends the session."""
+        if not self._waiting or settled.number != self._number:
+            return
+        self._waiting = False
+        if settled.error is not None:
+            raise settled.error
+        self._settled = settled.value
+
+    def cancel(self) -> bool:
+        """The client cancels the statement that waits; False: none does."""
+        if not self._waiting:
+            return False
+        self._forget()
+        self._settled = Refused(
+            Refusal.CANCELLED,
+            "canceling statement due to user request",
+            "It waited for a decision; the request for approval is withdrawn.",
+            RuleRef(),
+            self._state.judge.revision,
+        )
+        return True
+
+    def withdraw(self) -> None:
+        """The session ends."""
+        if self._waiting:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._waiting = False
+        self._asked = None
+        self._state.outbox.effects.append(Forget(self._number))
+
+    def _tell(self, name: str, words: str) -> None:
+        said = words if name in words else f"{words} ({name})"
+        self._state.say(refuse.notice(said, json.dumps({"decision": "pending", "request": name})))
+        self._tools.wake()
+
+    def _lookup(self, operation: Operation, question: Question | None) -> Any:
+        def facts(names: frozenset[str]) -> Awaitable[Mapping[str, object]]:
+            promise = self._tools.promise()
+            if question is None or ESTIMATED_ROWS not in names or operation.action not in _EXPLAINABLE:
+                promise.set_result({})
+            else:
+                self._asked = (question, promise)
+                self._tools.wake()
+            return promise  # type: ignore[return-value]
+
+        return facts
+
+    def _explain(self) -> None:
+        """Asks the planner as soon as nothing is owed."""
+        if self._asked is None or self._state.ledger:
+            self._state.flush()
+            return
+        question, promise = self._asked
+        self._asked = None
+
+        def done(hidden: Hidden) -> None:
+            if hidden.error is not None:
+                self._failed = hidden.error
+            elif not promise.done():
+                promise.set_result({ESTIMATED_ROWS: planned_rows(hidden.results)})
+
+        text = f"EXPLAIN (FORMAT JSON) {question.text}"
+        ask(self._state, [Question(text, question.types, question.formats, question.values)], done)
+
+
+def planned_rows(results: list[list[tuple[str | None, ...]]]) -> int | None:
+    """Rows the planner expects to be returned, or to be written; None when it cannot be told."""
+    try:
+        plan = json.loads(results[0][0][0] or "")[0]["Plan"]
+        if plan["Node Type"] == "ModifyTable":
+            return int(max(child["Plan Rows"] for child in plan["Plans"]))
+        return int(plan["Plan Rows"])
+    except (LookupError, TypeError, ValueError):
+        return None

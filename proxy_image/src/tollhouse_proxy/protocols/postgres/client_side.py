@@ -1,0 +1,194 @@
+"""The client's half of a session: each message is dealt with in its order, one at a time.
+
+What cannot be dealt with at once (a verdict is awaited, the catalog is read again) is a task; the messages
+behind it stay in the framer until it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tollhouse_proxy.exchange import Close, EndReason
+from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
+from tollhouse_proxy.protocols.postgres.extended import ExecuteTask, ParseTask, check_name
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
+from tollhouse_proxy.protocols.postgres.names import Portal
+from tollhouse_proxy.protocols.postgres.simple import SimpleCache, SimpleQuery
+from tollhouse_proxy.protocols.postgres.sql.statement import EffectKind
+from tollhouse_proxy.protocols.postgres.wire import frontend
+from tollhouse_proxy.protocols.postgres.wire.framing import Framer
+from tollhouse_proxy.protocols.postgres.wire.frontend import TERMINATE_MESSAGE, Bind, Describe
+from tollhouse_proxy.protocols.postgres.wire.frontend import Close as CloseMessage
+
+_FUNCTION_CALL = "the fast path to functions by number (FunctionCall) is not served"
+_FUNCTION_HINT = "Call the function by its name in a SELECT; large objects (lo_*) are not served this way."
+MAX_WAITING = 256 * 1024
+"""Bytes kept from a client while one of its statements waits; beyond, it is not read."""
+
+
+class Task(Protocol):
+    """A message that may have to wait."""
+
+    def advance(self) -> bool:
+        """Goes on as far as it can; True when the message is dealt with."""
+        ...
+
+
+class ClientSide:
+    """Deals with what the client sends once it is logged in."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._state = desk.state
+        self._framer = Framer("a client", frontend.CAPS)
+        self._cache = SimpleCache()
+        self._task: Task | None = None
+        self._ended = False
+        self._handlers: dict[int, Callable[[bytes], Task | None]] = {
+            frontend.QUERY: lambda message: SimpleQuery(desk, self._cache, message),
+            frontend.PARSE: lambda message: ParseTask(desk, message),
+            frontend.EXECUTE: lambda message: ExecuteTask(desk, message),
+            frontend.BIND: self._bind,
+            frontend.DESCRIBE: self._describe,
+            frontend.CLOSE: self._close,
+            frontend.FLUSH: lambda _: self._flush(),
+            frontend.FUNCTION_CALL: lambda _: self._function_call(),
+        }
+
+    @property
+    def busy(self) -> bool:
+        """Whether a message is waiting to be dealt with."""
+        return self._task is not None
+
+    @property
+    def hungry(self) -> bool:
+        """Whether the client should be read further."""
+        return self._framer.waiting < MAX_WAITING
+
+    def feed(self, data: bytes) -> None:
+        """Takes a chunk. Raises ProtocolError when the client breaks the protocol."""
+        self._framer.feed(data)
+        self.pump()
+
+    def pump(self) -> None:
+        """Goes on with whatever can be dealt with now."""
+        while not self._ended:
+            if self._task is not None:
+                if not self._task.advance():
+                    return
+                self._task = None
+            if self._copy_may_begin():
+                return
+            message = self._framer.next()
+            if message is None:
+                return
+            self._deal(message)
+
+    def _copy_may_begin(self) -> bool:
+        """A COPY FROM was sent and has not begun: what follows can only be judged when it has."""
+        head = self._state.ledger.head
+        if head is None or self._state.copy_in or not self._framer.waiting:
+            return False
+        return any(
+            run.effect.kind is EffectKind.COPY_IN
+            for entry in self._state.ledger.entries
+            for run in entry.runs
+        )
+
+    def _deal(self, message: bytes) -> None:
+        kind = message[0]
+        if kind == frontend.TERMINATE:
+            self._terminate()
+        elif kind == frontend.SYNC:
+            self._sync()
+        elif kind in {frontend.COPY_DATA, frontend.COPY_DONE, frontend.COPY_FAIL}:
+            self._copy(kind, message)
+        elif self._state.copy_in:
+            self._in_copy(kind)
+        elif not self._state.skipping:
+            try:
+                self._task = self._handlers[kind](message)
+            except Turned as turned:
+                self._desk.refuse_extended(turned.words)
+
+    # ------------------------------------------------------------ extended protocol
+
+    def _bind(self, message: bytes) -> None:
+        bind = Bind.parse(message[5:])
+        names = self._state.names
+        prepared = names.prepared(bind.statement)
+        if prepared is None:
+            raise Turned(_no_statement(bind.statement))
+        check_name(bind.portal)
+        guarded = prepared.rewritten is not None and prepared.rewritten.guards_errors
+        portal = Portal(prepared, bind, rewritten=prepared.rewritten)
+        change = names.put(names.portals, bind.portal, portal)
+        self._state.send(message, Owed(Kind.BIND, changes=[change], guarded=guarded))
+
+    def _describe(self, message: bytes) -> None:
+        wanted = Describe.parse(message[5:])
+        names = self._state.names
+        if wanted.kind == "S":
+            prepared = names.prepared(wanted.name)
+            if prepared is None:
+                raise Turned(_no_statement(wanted.name))
+            rewritten = prepared.rewritten
+        else:
+            portal = names.portal(wanted.name)
+            if portal is None:
+                raise Turned(refuse.error("34000", f'portal "{wanted.name}" does not exist'))
+            rewritten = portal.rewritten
+        owed = Owed(Kind.DESCRIBE)
+        if rewritten is not None:
+            owed.forbidden, owed.guarded = rewritten.forbidden_origins, rewritten.guards_errors
+        self._state.send(message, owed)
+
+    def _close(self, message: bytes) -> None:
+        wanted = CloseMessage.parse(message[5:])
+        names = self._state.names
+        table = names.statements if wanted.kind == "S" else names.portals
+        change = names.put(table, wanted.name, None)
+        self._state.send(message, Owed(Kind.CLOSE, changes=[change]))
+
+    def _flush(self) -> None:
+        self._state.flushed = False
+        self._state.flush()
+
+    def _sync(self) -> None:
+        if self._state.copy_in:
+            return  # the backend ignores it during COPY FROM, and answers nothing
+        self._state.skipping = False
+        self._state.sync()
+
+    # ------------------------------------------------------------ the rest
+
+    def _function_call(self) -> None:
+        self._desk.refuse_query(refuse.error("42501", _FUNCTION_CALL, "", _FUNCTION_HINT))
+
+    def _copy(self, kind: int, message: bytes) -> None:
+        if not self._state.copy_in:
+            return  # as the backend does: what is left of a COPY that failed is ignored
+        if kind != frontend.COPY_DATA:
+            self._state.copy_in = False
+        self._state.outbox.backend.append(message)
+
+    def _in_copy(self, kind: int) -> None:
+        if kind != frontend.FLUSH:
+            self._end(f"a message of type {chr(kind)!r} during COPY FROM STDIN")
+
+    def _terminate(self) -> None:
+        self._ended = True
+        self._state.outbox.backend.append(TERMINATE_MESSAGE)
+        self._state.outbox.effects.append(Close(EndReason.CLIENT))
+
+    def _end(self, words: str) -> None:
+        self._ended = True
+        self._state.say(refuse.fatal("08P01", words))
+        self._state.outbox.effects.append(Close(EndReason.PROTOCOL, words))
+
+
+def _no_statement(name: str) -> bytes:
+    called = f'prepared statement "{name}"' if name else "unnamed prepared statement"
+    return refuse.error("26000", f"{called} does not exist")

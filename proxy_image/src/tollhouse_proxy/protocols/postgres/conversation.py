@@ -1,0 +1,455 @@
+"""The machine of one PostgreSQL client: logging in, then statements (see `tollhouse_proxy.exchange`).
+
+States: LOGIN (client's packets up to the token) -> PROVING (is the token good?) -> BORROWING (a credential)
+-> DIALING -> JOINING (our log-in to the backend) -> LEARNING (its catalog) -> READY -> OVER. An answer that
+does not belong to the state it comes in ends the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from tollhouse_core.clock import Clock
+from tollhouse_core.identity import Identity, Session
+from tollhouse_proxy.exchange import (
+    BackendGone,
+    BackendOpened,
+    BackendUnreachable,
+    Borrow,
+    ClientGone,
+    ClientSecured,
+    Close,
+    CredentialLent,
+    CredentialRefused,
+    Dial,
+    EndNow,
+    EndReason,
+    EndWhenIdle,
+    Greeting,
+    Input,
+    NotProved,
+    Opened,
+    Outbox,
+    Poke,
+    Prove,
+    Proven,
+    Ready,
+    SendAside,
+    Settled,
+    Tools,
+    Woken,
+)
+from tollhouse_proxy.ports.judging import Completion, Gate, OpenSession, Outcome, SessionNotAllowed
+from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.auth import WELCOME, LoginFailed
+from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase, BackendRefused
+from tollhouse_proxy.protocols.postgres.bench import Bench
+from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
+from tollhouse_proxy.protocols.postgres.client_login import ClientLogin, LoginTaken
+from tollhouse_proxy.protocols.postgres.client_side import ClientSide
+from tollhouse_proxy.protocols.postgres.content import ContentHeld
+from tollhouse_proxy.protocols.postgres.desk import Desk
+from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.replies import HiddenColumn
+from tollhouse_proxy.protocols.postgres.served import Served
+from tollhouse_proxy.protocols.postgres.server_side import ServerSide
+from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
+from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
+from tollhouse_proxy.protocols.postgres.startup_settings import StartupRefused
+from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable, Upkeep
+from tollhouse_proxy.protocols.postgres.wire.backend import BackendKeyData, ParameterStatus, ReadyForQuery
+from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
+from tollhouse_proxy.protocols.postgres.wire.frontend import TERMINATE_MESSAGE
+from tollhouse_proxy.protocols.postgres.wire.startup import CancelRequest, SSLRequest
+
+GREETING = Greeting(SSLRequest.encode(), b"S")
+
+
+class State(StrEnum):
+    """How far the conversation is."""
+
+    LOGIN = "login"
+    PROVING = "proving"
+    BORROWING = "borrowing"
+    DIALING = "dialing"
+    JOINING = "joining"
+    LEARNING = "learning"
+    READY = "ready"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all conversations of one proxy share. `served` None: no bundle is in force yet. `noise(n)`
+    gives n random bytes; `session_id` a fresh name."""
+
+    served: Callable[[], Served | None]
+    gate: Gate
+    dialect: Dialect
+    clock: Clock
+    shelf: CatalogShelf
+    cancels: CancelRegistry
+    noise: Callable[[int], bytes]
+    session_id: Callable[[], str]
+
+
+class PostgresMachine:
+    """One client's conversation."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        served: Served,
+        address: str,
+        tools: Tools,
+        *,
+        secure: bool,
+        can_secure: bool,
+    ) -> None:
+        self.outbox = Outbox()
+        self._around = around
+        self._served = served
+        self._address = address
+        self._tools = tools
+        self._state = State.LOGIN
+        self._login = ClientLogin(
+            self.outbox,
+            around.dialect.may_set,
+            secure=secure,
+            can_secure=can_secure,
+            requires_tls=served.requires_tls,
+        )
+        self._taken: LoginTaken | None = None
+        self._database = ""
+        self._judge: OpenSession | None = None
+        self._backend: BackendPhase | None = None
+        self._credential: CredentialLent | None = None
+        self._session: SessionState | None = None
+        self._upkeep: Upkeep | None = None
+        self._bench: Bench | None = None
+        self._client_side: ClientSide | None = None
+        self._server_side: ServerSide | None = None
+        self._drain = ""
+
+    # ------------------------------------------------------------ the machine's face
+
+    @property
+    def idle(self) -> bool:
+        """Whether no statement and no transaction is under way."""
+        if self._state is not State.READY or self._session is None or self._client_side is None:
+            return False
+        return self._session.quiet and self._session.status == "I" and not self._client_side.busy
+
+    def client_data(self, data: bytes) -> None:
+        """Bytes from the client."""
+        try:
+            if self._client_side is not None and self._state is State.READY:
+                self._client_side.feed(data)
+            elif self._state is State.LOGIN:
+                self._log_in(data)
+            elif self._state is not State.OVER:
+                raise ProtocolError("messages came before the session began")
+        except StartupRefused as refused:
+            self._turn_away(refused.code, refused.message, refused.hint)
+        except ProtocolError as error:
+            self._end(EndReason.PROTOCOL, refuse.fatal("08P01", str(error)), str(error))
+        self._after()
+
+    def backend_data(self, data: bytes) -> None:
+        """Bytes from the backend."""
+        try:
+            if self._server_side is not None:
+                self._server_side.feed(data)
+                self._go_on()
+            elif self._state is State.JOINING:
+                self._join(data)
+            elif self._state is not State.OVER:
+                raise ProtocolError("the backend spoke before it was asked")
+        except (BackendRefused, LoginFailed) as failed:
+            self._backend_refused(failed)
+        except HiddenColumn:
+            words = "the result would show a column that the policy hides; nothing of it was sent"
+            self._break_off(EndReason.FAILURE, refuse.fatal("57P01", words), "a hidden column showed up")
+        except ContentHeld:
+            words = "a value cannot be masked in the format that was asked for; nothing of it was sent"
+            hint = "Ask for the column as text."
+            self._break_off(
+                EndReason.REFUSED, refuse.fatal("57P01", words, "", hint), "a value could not be masked"
+            )
+        except ProtocolError as error:
+            words = refuse.fatal("08006", "the backend broke the protocol")
+            self._break_off(EndReason.BACKEND, words, str(error))
+        self._after()
+
+    def receive(self, happening: Input) -> None:
+        """Anything else that happened."""
+        if self._state is State.OVER:
+            return
+        self._receive(happening)
+        self._after()
+
+    def cancel(self) -> None:
+        """A cancel request with this session's key came, on another connection."""
+        if self._bench is not None and self._bench.cancel():
+            self._go_on()
+        elif self._session is not None and self._session.ledger:
+            self._cancel_backend()
+
+    # ------------------------------------------------------------ inputs
+
+    def _receive(self, happening: Input) -> None:
+        match happening:
+            case ClientSecured():
+                self._login.secured()
+            case Proven(identity=identity):
+                self._expect(State.PROVING)
+                self._proven(identity)
+            case NotProved(reason=reason):
+                self._expect(State.PROVING)
+                self._turn_away("28P01", f"identity not proved: {reason}", _TOKEN_HINT)
+            case CredentialLent():
+                self._expect(State.BORROWING)
+                self._credential = happening
+                self._state = State.DIALING
+                self.outbox.effects.append(Dial(self._served.target, GREETING))
+            case CredentialRefused(reason=reason) | BackendUnreachable(reason=reason):
+                self._end(EndReason.BACKEND, refuse.fatal("08006", reason), reason)
+            case BackendOpened():
+                self._expect(State.DIALING)
+                self._introduce(happening)
+            case Settled():
+                if self._bench is not None:
+                    self._bench.settle(happening)
+                    self._go_on()
+            case Woken():
+                self._go_on()
+            case EndNow(reason=reason, words=words, hint=hint):
+                self._break_off(reason, refuse.ending(reason, words, hint), words)
+            case EndWhenIdle(words=words):
+                self._drain = words
+            case ClientGone():
+                self._end(EndReason.CLIENT, b"", "the client is gone")
+            case BackendGone():
+                words = refuse.fatal("08006", "the backend closed the connection")
+                self._break_off(EndReason.BACKEND, words, "the backend closed the connection")
+            case _:
+                assert_never(happening)
+
+    def _expect(self, state: State) -> None:
+        if self._state is not state:
+            raise RuntimeError(f"an answer for {state} came in {self._state}")
+
+    # ------------------------------------------------------------ logging in
+
+    def _log_in(self, data: bytes) -> None:
+        found = self._login.feed(data)
+        if isinstance(found, CancelRequest):
+            self._cancel_other(found)
+        elif found is not None:
+            self._taken = found
+            self._state = State.PROVING
+            self.outbox.effects.append(Prove(found.token))
+
+    def _cancel_other(self, request: CancelRequest) -> None:
+        """Nothing is answered, whatever came of it."""
+        session = self._around.cancels.find(request.pid, request.key)
+        if isinstance(session, PostgresMachine):
+            session.cancel()
+            self.outbox.effects.append(Poke(session))
+        self._state = State.OVER
+        self.outbox.effects.append(Close(EndReason.CLIENT, "cancel request"))
+
+    def _proven(self, identity: Identity) -> None:
+        assert self._taken is not None
+        wishes = self._taken.wishes
+        database = self._served.chosen(wishes.database, wishes.user)
+        if database is None:
+            hint = f"It serves {', '.join((self._served.database, *self._served.databases))}."
+            words = f'database "{wishes.database}" is not served by connection {self._served.connection}'
+            self._turn_away("3D000", words, hint, identity)
+            return
+        if self._served.roles and wishes.user not in self._served.roles:
+            hint = f"It serves {', '.join(sorted(self._served.roles))}."
+            self._turn_away("28000", f'role "{wishes.user}" is not served here', hint, identity)
+            return
+        self._database = database
+        session = Session(
+            id=self._around.session_id(),
+            connection=self._served.connection,
+            namespace=self._served.namespace,
+            protocol="postgres",
+            identity=identity,
+            database=database,
+            user=wishes.user,
+            application_name=wishes.application_name,
+            address=self._address,
+            started_at=self._around.clock.now(),
+        )
+        try:
+            self._judge = self._around.gate.open(session)
+        except SessionNotAllowed as refused:
+            self._state = State.OVER
+            self.outbox.client.append(refuse.refused(refused.refused, "FATAL"))
+            self.outbox.effects.append(Close(EndReason.REFUSED, str(refused)))
+            return
+        self._state = State.BORROWING
+        self.outbox.effects.append(Opened(self._judge, identity.expires_at))
+        self.outbox.effects.append(Borrow())
+
+    def _introduce(self, opened: BackendOpened) -> None:
+        assert self._credential is not None
+        assert self._taken is not None
+        self._backend = BackendPhase(
+            self._credential.username,
+            self._credential.password,
+            binding=opened.certificate_hash,
+            guarded=opened.verified or self._served.target.is_local,
+            nonce=lambda: self._around.noise(18).hex(),
+        )
+        self._state = State.JOINING
+        self.outbox.backend.append(self._backend.startup(self._database, self._taken.wishes))
+
+    def _join(self, data: bytes) -> None:
+        assert self._backend is not None
+        answer = self._backend.feed(data)
+        if answer:
+            self.outbox.backend.append(answer)
+        if self._backend.ready:
+            self._learn(self._backend)
+
+    def _learn(self, phase: BackendPhase) -> None:
+        assert self._judge is not None
+        assert self._credential is not None
+        self._state = State.LEARNING
+        state = SessionState(self.outbox, self._judge)
+        settings = SessionSettings(
+            database=self._database,
+            user=self._credential.username,
+            default_schema=self._served.default_schema,
+        )
+        around = self._around
+        self._session = state
+        self._upkeep = Upkeep(state, around.dialect, around.shelf, around.clock, settings)
+        self._bench = Bench(state, self._tools)
+        desk = Desk(state, self._upkeep, self._bench, around.dialect)
+        self._client_side = ClientSide(desk)
+        self._server_side = ServerSide(state, self._cancel_backend)
+        self._backend = phase
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Does what could not be done before."""
+        if self._state is State.READY and self._client_side is not None:
+            try:
+                self._client_side.pump()
+            except ProtocolError as error:
+                self._end(EndReason.PROTOCOL, refuse.fatal("08P01", str(error)), str(error))
+        elif self._state is State.LEARNING and self._upkeep is not None:
+            try:
+                if self._upkeep.fresh():
+                    self._welcome()
+            except CatalogUnreadable as failed:
+                self._backend_refused(BackendRefused(failed.report))
+
+    def _welcome(self) -> None:
+        """The client is in."""
+        assert self._backend is not None
+        assert self._taken is not None
+        size = 32 if self._taken.minor >= 2 else 4
+        key = BackendKeyData(self._backend.key.pid, self._around.noise(size))
+        self._around.cancels.enter(key.pid, key.key, self)
+        parts = [WELCOME]
+        parts += [ParameterStatus(name, value).encode() for name, value in self._backend.settings.items()]
+        parts += [key.encode(), ReadyForQuery("I").encode()]
+        self.outbox.client.append(b"".join(parts))
+        self.outbox.effects.append(Ready())
+        self._state = State.READY
+
+    # ------------------------------------------------------------ ends
+
+    def _after(self) -> None:
+        """What holds after every call."""
+        if self._state is State.OVER:
+            return
+        if any(isinstance(effect, Close) for effect in self.outbox.effects):
+            self._leave()
+            return
+        if self._client_side is not None:
+            self.outbox.hungry = self._client_side.hungry
+        if self._judge is not None and self._state is State.READY:
+            lost = self._judge.lost
+            if lost:
+                self._break_off(EndReason.REVOKED, refuse.ending(EndReason.REVOKED, lost), lost)
+                return
+        if self._drain and self.idle:
+            self._break_off(EndReason.DRAIN, refuse.ending(EndReason.DRAIN, self._drain), self._drain)
+
+    def _turn_away(self, code: str, message: str, hint: str = "", identity: Identity | None = None) -> None:
+        """Before a session: the gate records it."""
+        self._around.gate.refused(self._address, message, identity)
+        self._end(EndReason.REFUSED, refuse.fatal(code, message, "", hint), message)
+
+    def _backend_refused(self, failed: BackendRefused | LoginFailed) -> None:
+        """The backend's own words are for the client only where they are about its wishes."""
+        if isinstance(failed, LoginFailed):
+            self._end(EndReason.BACKEND, refuse.fatal("08006", str(failed)), str(failed))
+            return
+        code = failed.report.fields.get("C", "")
+        if failed.is_login or code.startswith("XX"):
+            words = f"the backend did not accept the credential ({code})"
+            self._end(EndReason.BACKEND, refuse.fatal("08006", words), words)
+        else:
+            fields = {**failed.report.fields, "S": "FATAL", "V": "FATAL"}
+            kept = {key: fields[key] for key in "SVCMH" if key in fields}
+            self._end(EndReason.BACKEND, type(failed.report)("E", kept).encode(), f"backend error {code}")
+
+    def _break_off(self, reason: EndReason, words: bytes, detail: str) -> None:
+        """Ends a session that may be in the middle of something."""
+        if self._server_side is not None and self._server_side.mid_message:
+            words = b""  # the client waits for the rest of a row: nothing else can be said there
+        if self._session is not None and self._session.ledger:
+            self._cancel_backend()
+        self._end(reason, words, detail)
+
+    def _end(self, reason: EndReason, words: bytes, detail: str) -> None:
+        if self._state is State.OVER:
+            return
+        if words:
+            self.outbox.client.append(words)
+        self.outbox.effects.append(Close(reason, detail))
+        self._leave()
+
+    def _leave(self) -> None:
+        """Nothing follows: what is outstanding is recorded as lost."""
+        joined = self._state in {State.JOINING, State.LEARNING, State.READY}
+        self._state = State.OVER
+        if self._backend is not None:
+            self._around.cancels.leave(self._backend.key.pid, self)
+        if self._bench is not None:
+            self._bench.withdraw()
+        if joined and (not self.outbox.backend or self.outbox.backend[-1] != TERMINATE_MESSAGE):
+            self.outbox.backend.append(TERMINATE_MESSAGE)
+        if self._session is not None:
+            self._lose(self._session)
+
+    @staticmethod
+    def _lose(session: SessionState) -> None:
+        runs = [run for entry in session.ledger.entries for run in entry.runs[entry.at :] if not entry.failed]
+        for run in [*runs, *session.suspended.values()]:
+            done = Completion(run.operation, Outcome.LOST, run.rows, run.size)
+            session.judge.completed(done)
+        session.ledger.entries.clear()
+        session.suspended.clear()
+
+    def _cancel_backend(self) -> None:
+        if self._backend is None:
+            return
+        data = CancelRequest(self._backend.key.pid, self._backend.key.key).encode()
+        self.outbox.effects.append(SendAside(self._served.target, GREETING, data))
+
+
+_TOKEN_HINT = "The password is your token: it must be valid, and meant for this connection's audience."

@@ -1,0 +1,247 @@
+"""What the tasks of the client's side share: understanding, deciding, rewriting, refusing.
+
+A refused statement never reaches the backend. Where the backend must know that something failed (a
+transaction block or a pipeline is open, or answers are still owed) a text that can only be a syntax error
+goes in its place: the transaction then really is aborted, the backend skips what PostgreSQL says it skips, and
+the client reads our error at its place in the order of answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tollhouse_core.decision import Obligations, Permitted
+from tollhouse_core.operation import Access, AccessKind, Operation, Verb
+from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.bench import Bench
+from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.hidden import RESERVED
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run, Scan
+from tollhouse_proxy.protocols.postgres.names import Change, Portal, Prepared
+from tollhouse_proxy.protocols.postgres.spelling import spelled
+from tollhouse_proxy.protocols.postgres.sql.statement import (
+    CannotRewrite,
+    EffectKind,
+    NotUnderstood,
+    Rewritten,
+    Statement,
+)
+from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.upkeep import Upkeep
+from tollhouse_proxy.protocols.postgres.wire.backend import ReadyForQuery
+from tollhouse_proxy.protocols.postgres.wire.frontend import Parse, Query
+
+DENIED_TEXT = "tollhouse refused this statement"
+"""Never valid SQL; it shows in the backend's log as what it is."""
+
+_POISON_QUERY = Query(DENIED_TEXT.encode()).encode()
+_POISON_PARSE = Parse(f"{RESERVED}_refused", DENIED_TEXT.encode()).encode()
+
+
+class Turned(Exception):
+    """The client's message is refused; `words` is the ErrorResponse."""
+
+    def __init__(self, words: bytes) -> None:
+        super().__init__("refused")
+        self.words = words
+
+
+class Desk:
+    """See the module."""
+
+    def __init__(self, state: SessionState, upkeep: Upkeep, bench: Bench, dialect: Dialect) -> None:
+        self.state = state
+        self.upkeep = upkeep
+        self.bench = bench
+        self.dialect = dialect
+        self._scanners: dict[object, Scan | None] = {}
+
+    # ------------------------------------------------------------ understanding
+
+    @property
+    def ground(self) -> tuple[str, str, tuple[str, ...]]:
+        """What a decision on a text stands on, besides the text."""
+        return self.state.judge.revision, self.upkeep.epoch, self.upkeep.settings.search_path
+
+    def read(self, text: str) -> tuple[Statement, ...]:
+        """The statements of a text. Raises Turned."""
+        settings = replace(self.upkeep.settings, in_transaction=self.state.status != "I")
+        try:
+            return self.dialect.understand(text, self.upkeep.catalog, settings)
+        except NotUnderstood as found:
+            raise Turned(self._unreadable(text, found)) from None
+
+    def _unreadable(self, text: str, found: NotUnderstood) -> bytes:
+        """Records what could not be judged, and says so."""
+        opaque = Access(Verb.UNKNOWN, AccessKind.OPAQUE, "Opaque")
+        operation = Operation(action="OPAQUE", accesses=(opaque,), text=text, canonical=text)
+        instead = self.state.judge.unreadable(operation, found.message, found.sqlstate)
+        return refuse.refused(instead) if instead else refuse.not_understood(found)
+
+    @staticmethod
+    def decoded(text: bytes) -> str:
+        """A statement's text. Raises Turned when it is not UTF-8."""
+        try:
+            return text.decode()
+        except UnicodeDecodeError as error:
+            words = f"the statement is not valid UTF-8 (byte {error.start + 1})"
+            raise Turned(refuse.error("22021", words, "", "Every statement is sent in UTF8.")) from None
+
+    def rewritten(self, statement: Statement, obligations: Obligations) -> Rewritten:
+        """What is sent instead. Raises CannotRewrite."""
+        found = self.dialect.rewrite(statement, obligations, self.upkeep.catalog, self.upkeep.settings)
+        if spelled(statement.text, found.edits) != found.text:
+            raise CannotRewrite("the rewritten statement does not match its edits")
+        return found
+
+    # ------------------------------------------------------------ names inside SQL
+
+    def subject(self, statement: Statement) -> Prepared | None:
+        """The prepared statement or cursor that a statement runs; None when it runs none. Raises Turned."""
+        effect = statement.effect
+        if effect.kind not in {EffectKind.EXECUTE, EffectKind.FETCH} and effect.inner is not None:
+            effect = effect.inner.effect
+        name = effect.name or ""
+        if effect.kind is EffectKind.EXECUTE:
+            prepared = self.state.names.prepared(name)
+            if prepared is None:
+                raise Turned(refuse.error("26000", f'prepared statement "{name}" does not exist'))
+            return self.renewed(prepared)
+        if effect.kind is EffectKind.FETCH:
+            portal = self.state.names.portal(name)
+            if portal is None:
+                raise Turned(refuse.error("34000", f'cursor "{name}" does not exist'))
+            return self.renewed(portal.prepared)
+        return None
+
+    def renewed(self, prepared: Prepared) -> Prepared:
+        """The same statement, understood on today's ground. Raises Turned."""
+        ground = repr(self.ground[1:])
+        if prepared.statement is None or prepared.epoch == ground:
+            return prepared
+        statements = self.read(prepared.text)
+        if len(statements) != 1:
+            raise Turned(refuse.error("XX000", "a prepared statement has changed its meaning"))
+        prepared.statement = statements[0]
+        prepared.epoch = ground
+        prepared.renewed = True
+        prepared.permitted = None
+        return prepared
+
+    @staticmethod
+    def operation(statement: Statement, subject: Prepared | None) -> Operation:
+        """What is judged: the statement, and what it runs."""
+        if subject is None or subject.statement is None:
+            return statement.operation
+        own, inner = statement.operation, subject.statement.operation
+        return replace(
+            inner,
+            accesses=inner.accesses + own.accesses,
+            resources=inner.resources + own.resources,
+            text=f"{own.text or statement.text} /* {inner.text or subject.text} */",
+            canonical=f"{own.canonical or statement.text}\n{inner.canonical or subject.text}",
+        )
+
+    def changes(self, statement: Statement, permitted: Permitted) -> list[Change]:
+        """Enters what the statement does to names. Raises CannotRewrite."""
+        names, effect = self.state.names, statement.effect
+        match effect.kind:
+            case EffectKind.PREPARE if effect.inner is not None and effect.name is not None:
+                made = self._prepared(effect.inner, permitted)
+                return [names.put(names.statements, effect.name, made)]
+            case EffectKind.DECLARE if effect.inner is not None and effect.name is not None:
+                made = self._prepared(effect.inner, permitted)
+                portal = Portal(made, holds="hold" in statement.text.lower(), rewritten=made.rewritten)
+                return [names.put(names.portals, effect.name, portal)]
+            case EffectKind.DEALLOCATE:
+                return self._dropped(names.statements, effect.name)
+            case EffectKind.CLOSE:
+                return self._dropped(names.portals, effect.name)
+            case EffectKind.DISCARD if "all" in statement.text.lower():
+                return names.clear(names.statements) + names.clear(names.portals)
+            case _:
+                return []
+
+    def _prepared(self, inner: Statement, permitted: Permitted) -> Prepared:
+        return Prepared(
+            text=inner.text,
+            statement=inner,
+            obligations=permitted.obligations,
+            rewritten=self.rewritten(inner, permitted.obligations),
+            epoch=repr(self.ground[1:]),
+            by_sql=True,
+        )
+
+    def _dropped(self, table: dict[str, Any], name: str | None) -> list[Change]:
+        names = self.state.names
+        return names.clear(table) if name is None else [names.put(table, name, None)]
+
+    def check_subject(self, subject: Prepared, permitted: Permitted) -> Rewritten | None:
+        """What the backend runs for a prepared statement or cursor must be what today's decision asks for.
+        Raises CannotRewrite."""
+        if subject.statement is None or subject.rewritten is None:
+            return subject.rewritten
+        if permitted.obligations == subject.obligations and not subject.renewed:
+            return subject.rewritten
+        wanted = self.rewritten(subject.statement, permitted.obligations)
+        if wanted.text != subject.rewritten.text:
+            raise CannotRewrite(
+                "the policies have changed since this was prepared or declared",
+                "Prepare or declare it again: what it may show is different now.",
+            )
+        return wanted
+
+    # ------------------------------------------------------------ running
+
+    def run(
+        self,
+        statement: Statement,
+        permitted: Permitted,
+        rewritten: Rewritten,
+        formats: tuple[int, ...] = (),
+    ) -> Run:
+        """One execution, for the ledger."""
+        return Run(
+            permitted.operation_id,
+            statement.effect,
+            guarded=rewritten.guards_errors,
+            forbidden=rewritten.forbidden_origins,
+            scan=self.scanner(permitted.obligations),
+            formats=formats,
+        )
+
+    def scanner(self, obligations: Obligations) -> Scan | None:
+        """Masks content that goes out; None where nothing must be looked for."""
+        if not obligations.content:
+            return None
+        if obligations.content not in self._scanners:
+            self._scanners[obligations.content] = self.dialect.scanner(obligations)
+        return self._scanners[obligations.content]
+
+    def note(self, statement: Statement) -> None:
+        """The statement is being sent: what it may change is no longer known."""
+        effect = statement.effect
+        in_transaction = self.state.status == "T" or self.state.open_pipeline
+        changes = effect.changes_catalog or (effect.inner is not None and effect.inner.effect.changes_catalog)
+        self.upkeep.note(in_transaction, effect.search_path, changes=changes)
+
+    # ------------------------------------------------------------ refusing
+
+    def refuse_query(self, words: bytes) -> None:
+        """Instead of a Query (or a FunctionCall): an error, then ReadyForQuery."""
+        state = self.state
+        if state.quiet and state.status != "T":
+            state.say(words)
+            state.say(ReadyForQuery(state.status).encode())
+        else:
+            state.send(_POISON_QUERY, Owed(Kind.QUERY, instead=words))
+
+    def refuse_extended(self, words: bytes) -> None:
+        """Instead of an extended message: an error, then nothing up to the next Sync."""
+        state = self.state
+        if state.quiet and state.status != "T":
+            state.say(words)
+        else:
+            state.send(_POISON_PARSE, Owed(Kind.PARSE, instead=words))
+        state.skipping = True

@@ -1,0 +1,35 @@
+"""What the conversation needs of SQL, so that tests can put something simpler in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tollhouse_core.decision import Obligations
+from tollhouse_proxy.protocols.postgres.ledger import Scan
+from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, SessionSettings, Statement
+
+Rows = Sequence[Sequence[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The functions of `sql` and the queries its catalog is made of.
+
+    understand(text, catalog, settings) -> statements; raises NotUnderstood.
+    rewrite(statement, obligations, catalog, settings) -> what is sent; raises CannotRewrite.
+    catalog(rows of each of `queries`) -> a snapshot with an `epoch`; equal epochs, equal contents.
+    scanner(obligations) -> masks content in text that goes out; None where there is none.
+    may_set(name, value) -> whether a setting is harmless; raises NotUnderstood.
+    """
+
+    understand: Callable[[str, Any, SessionSettings], tuple[Statement, ...]]
+    rewrite: Callable[[Statement, Obligations, Any, SessionSettings], Rewritten]
+    catalog: Callable[[Mapping[str, Rows]], Any]
+    scanner: Callable[[Obligations], Scan | None]
+    may_set: Callable[[str, str | None], bool]
+    split_path: Callable[[str], tuple[str, ...]]
+    queries: Mapping[str, str]
+    fingerprint: str
+    snapshot: str

@@ -1,0 +1,256 @@
+"""Parse and Execute: the two extended messages that may have to wait for something.
+
+Parse is read and rewritten under what would bind the statement if it ran now; nothing is counted or recorded
+unless it is denied. The decision that counts is made at each Execute, with the parameters bound. Where that
+decision asks for another text than the one prepared (a policy, the catalog or a parameter moved it), the
+portal is bound anew to the right text; the client sees nothing of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tollhouse_core.decision import Permitted, Refused, Verdict
+from tollhouse_core.operation import Operation
+from tollhouse_proxy.ports.judging import Completion, Outcome
+from tollhouse_proxy.protocols.postgres import parameters, refuse
+from tollhouse_proxy.protocols.postgres.bench import FactFailed
+from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
+from tollhouse_proxy.protocols.postgres.hidden import RESERVED, Question
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
+from tollhouse_proxy.protocols.postgres.names import Portal, Prepared
+from tollhouse_proxy.protocols.postgres.spelling import positions
+from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, Rewritten, Statement
+from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
+from tollhouse_proxy.protocols.postgres.wire.frontend import Bind, Close, Describe, Execute, Parse
+from tollhouse_proxy.protocols.postgres.withheld import passed_on
+
+_EMPTY = Rewritten("")
+
+
+class _Task:
+    """Turns every way of being refused into an ErrorResponse at the message's place."""
+
+    def __init__(self, desk: Desk, message: bytes) -> None:
+        self._desk = desk
+        self._message = message
+
+    def advance(self) -> bool:
+        """Goes on as far as it can; True when the message is dealt with."""
+        try:
+            return self._try()
+        except Turned as turned:
+            self._give_up(turned.words)
+        except (CatalogUnreadable, FactFailed) as failed:
+            self._give_up(passed_on(failed.report, guarded=True, positions=None).encode())
+        except CannotRewrite as cannot:
+            self._give_up(refuse.cannot_rewrite(cannot, self._desk.state.judge.revision))
+        return True
+
+    def _try(self) -> bool:
+        raise NotImplementedError
+
+    def _give_up(self, words: bytes) -> None:
+        # An exchange of our own that failed within a pipeline has made the backend skip already.
+        if self._desk.state.skipping:
+            self._desk.state.say(words)
+        else:
+            self._desk.refuse_extended(words)
+
+
+class ParseTask(_Task):
+    """A Parse message."""
+
+    def __init__(self, desk: Desk, message: bytes) -> None:
+        super().__init__(desk, message)
+        self._parse = Parse.parse(message[5:])
+        self._statement: Statement | None = None
+
+    def _try(self) -> bool:
+        desk = self._desk
+        if not desk.upkeep.fresh():
+            return False
+        if self._statement is None:
+            check_name(self._parse.name)
+            text = desk.decoded(self._parse.text)
+            statements = desk.read(text)
+            if not statements:
+                self._send(Prepared(text, None), self._message, _EMPTY)
+                return True
+            if len(statements) > 1:
+                words = "cannot insert multiple commands into a prepared statement"
+                raise Turned(refuse.error("42601", words))
+            self._statement = statements[0]
+        return self._decide(self._statement)
+
+    def _decide(self, statement: Statement) -> bool:
+        desk = self._desk
+        obligations = desk.state.judge.foresee(statement.operation)
+        if obligations is None or desk.bench.waiting:
+            verdict = desk.bench.verdict(statement.operation, None)
+            if verdict is None:
+                return False
+            if isinstance(verdict, Refused):
+                raise Turned(refuse.refused(verdict))
+            desk.state.judge.completed(Completion(verdict.operation_id, Outcome.COMPLETED, tag="PARSE"))
+            obligations = verdict.obligations
+        rewritten = desk.rewritten(statement, obligations)
+        prepared = Prepared(
+            text=desk.decoded(self._parse.text),
+            statement=statement,
+            types=self._parse.types,
+            obligations=obligations,
+            rewritten=rewritten,
+            epoch=repr(desk.ground[1:]),
+        )
+        back = statement.start
+        message = self._message
+        if rewritten.edits:
+            message = Parse(self._parse.name, rewritten.text.encode(), self._parse.types).encode()
+        else:
+            back = 0  # the client's own bytes go out, leading space and comments included
+        self._send(prepared, message, rewritten, back)
+        return True
+
+    def _send(self, prepared: Prepared, message: bytes, rewritten: Rewritten, lead: int = 0) -> None:
+        state = self._desk.state
+        back = positions(rewritten.edits)
+        where = back if lead == 0 else lambda at: (back(at) if back else at) + lead
+        change = state.names.put(state.names.statements, self._parse.name, prepared)
+        state.send(
+            message,
+            Owed(Kind.PARSE, changes=[change], guarded=rewritten.guards_errors, positions=where),
+        )
+
+
+class ExecuteTask(_Task):
+    """An Execute message."""
+
+    def __init__(self, desk: Desk, message: bytes) -> None:
+        super().__init__(desk, message)
+        self._execute = Execute.parse(message[5:])
+        self._operation: Operation | None = None
+        self._subject: Prepared | None = None
+
+    def _try(self) -> bool:
+        state = self._desk.state
+        portal = state.names.portal(self._execute.portal)
+        if portal is None:
+            raise Turned(refuse.error("34000", f'portal "{self._execute.portal}" does not exist'))
+        if portal.prepared.statement is None:
+            state.send(self._message, Owed(Kind.EXECUTE))
+            return True
+        if not self._desk.upkeep.fresh():
+            return False
+        if self._goes_on(portal):
+            return True
+        return self._decide(portal)
+
+    def _goes_on(self, portal: Portal) -> bool:
+        """A suspended portal runs on under the decision it began with, while that one stands."""
+        run = portal.run
+        if (
+            run is None
+            or run.operation not in self._desk.state.suspended
+            or portal.ground != self._desk.ground
+        ):
+            return False
+        self._desk.state.send(self._message, Owed(Kind.EXECUTE, [run]))
+        return True
+
+    def _decide(self, portal: Portal) -> bool:
+        desk = self._desk
+        prepared = portal.prepared
+        if not desk.bench.waiting and self._operation is None:
+            desk.renewed(prepared)
+            assert prepared.statement is not None
+            self._subject = desk.subject(prepared.statement)
+            self._operation = self._bound(portal, desk.operation(prepared.statement, self._subject))
+        assert self._operation is not None
+        verdict = self._verdict(portal, self._operation)
+        if verdict is None:
+            return False
+        if isinstance(verdict, Refused):
+            raise Turned(refuse.refused(verdict))
+        try:
+            self._send(portal, verdict)
+        except CannotRewrite:
+            done = Completion(verdict.operation_id, Outcome.FAILED, error_code="42501")
+            desk.state.judge.completed(done)
+            raise
+        return True
+
+    def _verdict(self, portal: Portal, operation: Operation) -> Verdict | None:
+        desk, prepared = self._desk, portal.prepared
+        if prepared.permitted is not None and not desk.bench.waiting:
+            verdict = desk.state.judge.again(prepared.permitted, operation)
+            if verdict is not None:
+                return verdict
+        bind = portal.bind
+        question = Question(prepared.text)
+        if bind is not None:
+            question = Question(prepared.text, prepared.types, bind.formats, bind.values)
+        return desk.bench.verdict(operation, question)
+
+    def _bound(self, portal: Portal, operation: Operation) -> Operation:
+        bind = portal.bind
+        if bind is None or not bind.values:
+            return operation
+        shown = parameters.shown(bind.values, bind.formats, portal.prepared.types)
+        return replace(operation, parameters=shown)
+
+    def _send(self, portal: Portal, permitted: Permitted) -> None:
+        desk, state, prepared = self._desk, self._desk.state, portal.prepared
+        statement = prepared.statement
+        assert statement is not None
+        rewritten = self._wanted(portal, permitted)
+        if permitted.cacheable and self._subject is None:
+            prepared.permitted = permitted
+        changes = desk.changes(statement, permitted)
+        run = desk.run(statement, permitted, rewritten, portal.bind.result_formats if portal.bind else ())
+        run.changes = changes
+        portal.run = run
+        portal.ground = desk.ground
+        for words in permitted.notices:
+            state.say(refuse.notice(words))
+        if run.forbidden or run.scan is not None:
+            describe = Describe("P", self._execute.portal).encode()
+            state.send(describe, Owed(Kind.DESCRIBE, muted=True, describes=run, guarded=True))
+        desk.note(statement)
+        state.send(self._message, Owed(Kind.EXECUTE, [run]))
+
+    def _wanted(self, portal: Portal, permitted: Permitted) -> Rewritten:
+        """What today's decision asks to be run; the portal is bound to it. Raises CannotRewrite."""
+        desk, prepared = self._desk, portal.prepared
+        statement = prepared.statement
+        assert statement is not None
+        if self._subject is not None:
+            found = desk.check_subject(self._subject, permitted)
+            if found is not None:
+                return found
+        if portal.bind is None:
+            return desk.check_subject(prepared, permitted) or _EMPTY
+        known = prepared.rewritten
+        if known is None or permitted.obligations != prepared.obligations or prepared.renewed:
+            known = desk.rewritten(statement, permitted.obligations)
+        if portal.rewritten is not None and known.text != portal.rewritten.text:
+            self._bind_anew(portal, portal.bind, known)
+        return known
+
+    def _bind_anew(self, portal: Portal, bind: Bind, wanted: Rewritten) -> None:
+        state, name = self._desk.state, self._execute.portal
+        types = portal.prepared.types
+        for message, kind in (
+            (Close("P", name).encode(), Kind.CLOSE),
+            (Parse(RESERVED, wanted.text.encode(), types).encode(), Kind.PARSE),
+            (replace(bind, statement=RESERVED).encode(), Kind.BIND),
+            (Close("S", RESERVED).encode(), Kind.CLOSE),
+        ):
+            state.send(message, Owed(kind, muted=True, guarded=True))
+        portal.rewritten = wanted
+
+
+def check_name(name: str) -> None:
+    """Raises Turned for a name that is kept for exchanges of our own."""
+    if name.startswith(RESERVED):
+        raise Turned(refuse.error("42602", f"names that begin with {RESERVED} are reserved"))

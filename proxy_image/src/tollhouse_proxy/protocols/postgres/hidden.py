@@ -1,0 +1,51 @@
+"""Exchanges of our own on the session's backend connection.
+
+They use the extended protocol with reserved names, so that neither the client's unnamed statement nor its
+transaction changes: outside a pipeline they end with a Sync (which in a transaction block commits nothing),
+inside one with a Flush.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tollhouse_proxy.protocols.postgres.ledger import Hidden, Kind, Owed
+from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.wire.frontend import SYNC_MESSAGE, Bind, Close, Execute, Parse
+
+RESERVED = "_tollhouse"
+"""No client may give a statement or portal a name that begins so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One statement to run, with its parameters as the client gave them."""
+
+    text: str
+    types: tuple[int, ...] = ()
+    formats: tuple[int, ...] = ()
+    values: tuple[bytes | None, ...] = ()
+
+
+def ask(state: SessionState, questions: Sequence[Question], done: Callable[[Hidden], None]) -> None:
+    """Runs the questions; `done` gets their rows, or the error that stopped them. Nothing may be owed."""
+    hidden = Hidden(done)
+    in_pipeline = state.open_pipeline
+    for question in questions:
+        parse = Parse(RESERVED, question.text.encode(), question.types)
+        bind = Bind(RESERVED, RESERVED, question.formats, question.values)
+        for message, kind in (
+            (parse.encode(), Kind.PARSE),
+            (bind.encode(), Kind.BIND),
+            (Execute(RESERVED).encode(), Kind.EXECUTE),
+            (Close("P", RESERVED).encode(), Kind.CLOSE),
+            (Close("S", RESERVED).encode(), Kind.CLOSE),
+        ):
+            hidden.last = Owed(kind, hidden=hidden)
+            state.send(message, hidden.last)
+    if in_pipeline:
+        state.flush()
+        return
+    hidden.last = Owed(Kind.SYNC, hidden=hidden)
+    state.send(SYNC_MESSAGE, hidden.last)

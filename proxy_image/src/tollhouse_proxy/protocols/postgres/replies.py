@@ -1,0 +1,350 @@
+"""What each reply of the backend means for the session, and what the client gets to see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tollhouse_proxy.exchange import Close, EndReason
+from tollhouse_proxy.ports.judging import Completion, Outcome
+from tollhouse_proxy.protocols.postgres import content, refuse
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
+from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.wire import backend
+from tollhouse_proxy.protocols.postgres.wire.backend import (
+    CommandComplete,
+    CopyResponse,
+    DataRow,
+    ParameterStatus,
+    ReadyForQuery,
+    Report,
+    RowDescription,
+)
+from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
+from tollhouse_proxy.protocols.postgres.withheld import passed_on
+
+SWALLOW = b""
+_PINNED = {"client_encoding": {"UTF8"}, "standard_conforming_strings": {"on"}}
+_CANCELLED = "57014"
+
+Handler = Callable[[bytes], bytes | None]
+"""Gets a whole message; None: let it pass; bytes: say this instead (b"": nothing)."""
+
+
+class BackendBroke(ProtocolError):
+    """The backend answered something that nobody asked for."""
+
+
+class HiddenColumn(Exception):
+    """A result shows a column that the decision hides: the session ends before a row leaves."""
+
+
+class Replies:
+    """One handler for each type of message."""
+
+    def __init__(self, state: SessionState) -> None:
+        self._state = state
+        self._ledger = state.ledger
+        self.handlers: dict[int, Handler] = {
+            backend.PARSE_DONE: lambda _: self._confirm(Kind.PARSE),
+            backend.BIND_DONE: lambda _: self._confirm(Kind.BIND),
+            backend.CLOSE_DONE: lambda _: self._confirm(Kind.CLOSE),
+            backend.NO_DATA: lambda _: self._no_data(),
+            backend.PARAMETER_DESCRIPTION: lambda _: self._parameters(),
+            backend.ROW_DESCRIPTION: self._columns,
+            backend.DATA_ROW: self._row,
+            backend.COMMAND_COMPLETE: self._complete,
+            backend.EMPTY_QUERY: lambda _: self._empty(),
+            backend.SUSPENDED: lambda _: self._suspended(),
+            backend.ERROR: self._error,
+            backend.NOTICE: self._notice,
+            backend.NOTIFICATION: lambda _: None,
+            backend.PARAMETER_STATUS: self._setting,
+            backend.READY: self._ready,
+            backend.COPY_IN: self._copy_in,
+            backend.COPY_OUT: self._copy_out,
+            backend.COPY_DATA: self._copy_data,
+            backend.COPY_DONE: lambda _: self._copy_done(),
+        }
+
+    # ------------------------------------------------------------ rows
+
+    @property
+    def plain(self) -> bool:
+        """Whether rows of the statement that answers now go on untouched."""
+        entries = self._ledger.entries
+        if not entries:
+            return False
+        head = entries[0]
+        if head.hidden is not None or head.at >= len(head.runs):
+            return False
+        run = head.runs[head.at]
+        if run.scan is not None or run.stopped:
+            return False
+        return head.kind is Kind.QUERY or head.kind is Kind.EXECUTE
+
+    def overrun(self, rows: int, size: int) -> bool:
+        """Counts rows before they go out. True: a limit forbids them; the statement is stopped."""
+        head = self._ledger.head
+        run = head.run if head else None
+        if run is None or run.stopped or (head and head.hidden):
+            return False
+        run.rows += rows
+        run.size += size
+        found = self._state.judge.spent(run.operation, rows, size)
+        if found is None:
+            return False
+        run.stopped = refuse.overrun(found)
+        return True
+
+    def _row(self, message: bytes) -> bytes | None:
+        head = self._answering(Kind.QUERY, Kind.EXECUTE)
+        if head.hidden:
+            row = DataRow.parse(message[5:])
+            head.hidden.rows.append(tuple(None if one is None else one.decode() for one in row.values))
+            return SWALLOW
+        run = self._running(head)
+        if run.stopped:
+            return SWALLOW
+        if run.scan is None:
+            return None
+        if run.columns is None:
+            raise BackendBroke("rows came before their description")
+        return content.mask_row(message, run.columns, run.scan)
+
+    def _columns(self, message: bytes) -> bytes | None:
+        head = self._answering(Kind.QUERY, Kind.DESCRIBE, Kind.EXECUTE)
+        if head.failed or head.instead:
+            raise BackendBroke("columns are described for a statement that failed")
+        described = RowDescription.parse(message[5:])
+        run = head.describes or head.run
+        forbidden = run.forbidden if run else head.forbidden
+        for column in described.fields:
+            if (column.table, column.attribute) in forbidden:
+                raise HiddenColumn
+        if run is not None:
+            run.columns = content.plan(described.fields, run.formats)
+        if head.kind is Kind.DESCRIBE:
+            self._ledger.pop()
+        return self._shown(head)
+
+    def _no_data(self) -> bytes | None:
+        head = self._answering(Kind.DESCRIBE)
+        if head.describes is not None:
+            head.describes.columns = ()
+        self._ledger.pop()
+        return self._shown(head)
+
+    def _parameters(self) -> bytes | None:
+        return self._shown(self._answering(Kind.DESCRIBE))
+
+    # ------------------------------------------------------------ ends of statements
+
+    def _complete(self, message: bytes) -> bytes | None:
+        head = self._answering(Kind.QUERY, Kind.EXECUTE)
+        if head.hidden:
+            head.hidden.results.append(head.hidden.rows)
+            head.hidden.rows = []
+            self._ledger.pop()
+            return SWALLOW
+        run = self._running(head)
+        run.tag = CommandComplete.parse(message[5:]).tag
+        self._state.copy_in = False
+        self._step(head)
+        self._finished(run, Outcome.COMPLETED)
+        return self._stopped(head, run) if run.stopped else None
+
+    def _stopped(self, head: Owed, run: Run) -> bytes:
+        """A limit was met, yet the statement had ended before it could be stopped. Whatever the client
+        sent behind it, believing that errors end a batch, must not go on."""
+        if head.kind is Kind.QUERY:
+            last = head.at >= len(head.runs)
+        else:
+            last = self._ledger.head is not None and self._ledger.head.kind is Kind.SYNC
+        if not last:
+            self._state.outbox.effects.append(Close(EndReason.REFUSED, "a limit was met within a batch"))
+        return run.stopped
+
+    def _empty(self) -> bytes | None:
+        head = self._answering(Kind.QUERY, Kind.EXECUTE)
+        if head.kind is Kind.EXECUTE:
+            self._ledger.pop()
+        return self._shown(head)
+
+    def _suspended(self) -> bytes | None:
+        head = self._answering(Kind.EXECUTE)
+        if head.hidden:
+            raise BackendBroke("an exchange of our own was suspended")
+        run = self._running(head)
+        self._ledger.pop()
+        if run.stopped:
+            self._finished(run, Outcome.FAILED, "53400")
+            return run.stopped
+        self._state.suspended[run.operation] = run
+        return None
+
+    def _step(self, head: Owed) -> None:
+        if head.kind is Kind.EXECUTE:
+            self._ledger.pop()
+        else:
+            head.at += 1
+
+    def _finished(self, run: Run, outcome: Outcome, code: str = "") -> None:
+        self._state.suspended.pop(run.operation, None)
+        if run.stopped:
+            outcome, code = Outcome.FAILED, "53400"
+        self._state.judge.completed(Completion(run.operation, outcome, run.rows, run.size, code, run.tag))
+
+    # ------------------------------------------------------------ confirmations
+
+    def _confirm(self, kind: Kind) -> bytes | None:
+        head = self._answering(kind)
+        if head.instead:
+            raise BackendBroke("a message made to fail has succeeded")
+        self._ledger.pop()
+        if head.hidden and head.hidden.last is head:
+            head.hidden.done(head.hidden)
+        return self._shown(head)
+
+    def _ready(self, message: bytes) -> bytes | None:
+        head = self._answering(Kind.QUERY, Kind.SYNC)
+        if head.kind is Kind.QUERY and not head.failed and head.at < len(head.runs):
+            raise BackendBroke("the backend is ready before every statement was answered")
+        status = ReadyForQuery.parse(message[5:]).status
+        self._ledger.pop()
+        self._state.status = status
+        if status != "T":
+            self._state.transaction_over()
+            for run in list(self._state.suspended.values()):
+                self._finished(run, Outcome.COMPLETED)
+        if head.hidden and head.hidden.last is head:
+            head.hidden.done(head.hidden)
+        return self._shown(head)
+
+    # ------------------------------------------------------------ errors and asynchronous words
+
+    def _error(self, message: bytes) -> bytes | None:
+        report = Report.parse("E", message[5:])
+        code = report.fields.get("C", "")
+        head = self._ledger.head
+        if report.fields.get("V", report.fields.get("S")) in {"FATAL", "PANIC"}:
+            detail = f"the backend ended the session ({code})"
+            self._state.outbox.effects.append(Close(EndReason.BACKEND, detail))
+            return passed_on(
+                report, guarded=True if head and self._guards(head) else False, positions=None
+            ).encode()
+        if head is None or head.kind is Kind.SYNC:
+            raise BackendBroke("the backend reports an error that belongs to nothing")
+        self._state.copy_in = False
+        if self._state.path_unconfirmed:
+            self._state.dirty = True
+        words = self._words(head, report)
+        self._fail(head, code)
+        if head.kind is Kind.QUERY:
+            head.failed = True
+        else:
+            self._ledger.pop()
+            self._skip(code)
+            if head.hidden:
+                head.hidden.error = report
+                if head.hidden.last not in self._ledger.entries:
+                    head.hidden.done(head.hidden)
+        return words
+
+    def _words(self, head: Owed, report: Report) -> bytes:
+        """What the client reads of an error."""
+        if head.hidden:
+            return SWALLOW
+        if head.instead:
+            return head.instead
+        run = head.run
+        if run is not None and run.stopped:
+            return run.stopped
+        positions = run.positions if run is not None and run.positions else head.positions
+        return passed_on(report, guarded=self._guards(head), positions=positions).encode()
+
+    def _guards(self, head: Owed) -> bool:
+        return head.guarded or any(run.guarded for run in head.runs)
+
+    def _fail(self, head: Owed, code: str) -> None:
+        """The statement that answers now has failed, and what follows it in the same message never ran."""
+        outcome = Outcome.CANCELLED if code == _CANCELLED else Outcome.FAILED
+        for run in reversed(head.runs[head.at :]):
+            self._state.names.undo(run.changes)
+            first = run is head.runs[head.at]
+            self._finished(run, outcome if first else Outcome.CANCELLED, code)
+        self._state.names.undo(head.changes)
+
+    def _skip(self, code: str) -> None:
+        """The backend ignores all up to the next Sync."""
+        skipped, synced = self._ledger.skip_to_sync()
+        for entry in reversed(skipped):
+            for run in reversed(entry.runs):
+                self._state.names.undo(run.changes)
+                self._finished(run, Outcome.CANCELLED, code)
+            self._state.names.undo(entry.changes)
+        if not synced:
+            self._state.skipping = True
+
+    def _notice(self, message: bytes) -> bytes | None:
+        head = self._ledger.head
+        if head is None:
+            return None
+        if head.hidden or head.instead:
+            return SWALLOW
+        if not self._guards(head):
+            return None
+        return passed_on(Report.parse("N", message[5:]), guarded=True, positions=None).encode()
+
+    def _setting(self, message: bytes) -> bytes | None:
+        said = ParameterStatus.parse(message[5:])
+        wanted = _PINNED.get(said.name)
+        if wanted is not None and said.value not in wanted:
+            raise BackendBroke(f"{said.name} became {said.value!r}, which changes what statements mean")
+        if said.name in {"session_authorization", "is_superuser", "search_path"}:
+            self._state.dirty = True
+        return None
+
+    # ------------------------------------------------------------ COPY
+
+    def _copy_in(self, message: bytes) -> bytes | None:
+        head = self._answering(Kind.QUERY, Kind.EXECUTE)
+        CopyResponse.parse("G", message[5:])
+        if head.hidden or not self._ledger.drop_syncs_behind_head():
+            raise BackendBroke("messages were sent behind a COPY FROM that had not begun")
+        self._state.copy_in = True
+        return None
+
+    def _copy_out(self, message: bytes) -> bytes | None:
+        run = self._running(self._answering(Kind.QUERY, Kind.EXECUTE))
+        run.copy_format = CopyResponse.parse("H", message[5:]).format
+        run.copying = True
+        return None
+
+    def _copy_data(self, message: bytes) -> bytes | None:
+        run = self._running(self._answering(Kind.QUERY, Kind.EXECUTE))
+        if not run.copying:
+            raise BackendBroke("CopyData outside a COPY")
+        if run.stopped:
+            return SWALLOW
+        return None if run.scan is None else content.mask_copy(message, run.scan, run.copy_format)
+
+    def _copy_done(self) -> bytes | None:
+        self._running(self._answering(Kind.QUERY, Kind.EXECUTE)).copying = False
+        return None
+
+    # ------------------------------------------------------------ the ledger's head
+
+    def _answering(self, *kinds: Kind) -> Owed:
+        head = self._ledger.head
+        if head is None or head.kind not in kinds:
+            raise BackendBroke("the backend answered what was not asked")
+        return head
+
+    def _running(self, head: Owed) -> Run:
+        run = head.run
+        if run is None or head.failed or head.instead:
+            raise BackendBroke("the backend answered for a statement that was not sent")
+        return run
+
+    def _shown(self, head: Owed) -> bytes | None:
+        return SWALLOW if head.hidden or head.muted else None

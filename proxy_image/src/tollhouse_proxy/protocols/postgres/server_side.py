@@ -1,0 +1,137 @@
+"""The backend's half of a session: every reply is matched with the ledger before it goes on.
+
+A chunk is walked header by header. What needs no change goes on as the slice of the chunk it came in; rows
+of a statement without content masks are only counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+
+from tollhouse_proxy.protocols.postgres.content import ContentHeld
+from tollhouse_proxy.protocols.postgres.replies import BackendBroke, Replies
+from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.wire import backend
+
+_HEAD = Struct("!BI")
+_DATA_ROW = backend.DATA_ROW
+_COPY_DATA = backend.COPY_DATA
+_STREAMS_FROM = 64 * 1024
+"""A row this long goes on in pieces (where nothing must look into it)."""
+
+
+class ServerSide:
+    """Walks what the backend sends. `stop_backend` cancels what the backend is doing."""
+
+    def __init__(self, state: SessionState, stop_backend: Callable[[], None]) -> None:
+        self._state = state
+        self._replies = Replies(state)
+        self._stop_backend = stop_backend
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._needed = 0
+        self._passing = 0
+
+    @property
+    def mid_message(self) -> bool:
+        """Whether the client has been sent a part of a message."""
+        return self._passing > 0
+
+    def feed(self, data: bytes) -> None:
+        """Takes a chunk. Raises ProtocolError when the backend breaks the protocol."""
+        if self._passing:
+            data = self._pass_on(data)
+            if not data:
+                return
+        if self._held:
+            self._held.append(data)
+            self._held_size += len(data)
+            if self._held_size < self._needed:
+                return
+            data = b"".join(self._held)
+            self._held = []
+        self._walk(data)
+
+    def _pass_on(self, data: bytes) -> bytes:
+        """The rest of a long row that is under way."""
+        piece, rest = data[: self._passing], data[self._passing :]
+        self._passing -= len(piece)
+        self._state.outbox.client.append(piece)
+        return rest
+
+    def _walk(self, data: bytes) -> None:
+        """data[begin:at] goes on as it is; `rows` of `size` bytes since `mark` are not counted yet."""
+        at, begin, end = 0, 0, len(data)
+        rows = size = 0
+        mark = (0, 0, 0)
+        out = self._state.outbox.client
+        replies, handlers, caps, unpack = (
+            self._replies,
+            self._replies.handlers,
+            backend.CAPS,
+            _HEAD.unpack_from,
+        )
+        plain = replies.plain
+        while end - at >= 5:
+            kind, length = unpack(data, at)
+            stop = at + 1 + length
+            if not 4 <= length <= caps.get(kind, 0):
+                raise BackendBroke(f"the backend sent a message of type {kind:#04x} and {length} bytes")
+            is_row = kind == _DATA_ROW or kind == _COPY_DATA
+            if stop > end:
+                if not (is_row and plain and length >= _STREAMS_FROM):
+                    self._needed = stop - at
+                    break
+                self._passing = stop - end
+            if is_row:
+                if not rows:
+                    mark = (at, begin, len(out))
+                rows += 1
+                size += stop - at
+                if plain:
+                    at = min(stop, end)
+                    continue
+            elif rows:
+                if self._overrun(rows, size):
+                    begin = self._take_back(data, mark, at)
+                rows = size = 0
+            handler = handlers.get(kind)
+            if handler is None:
+                raise BackendBroke(f"the backend sent a message of type {kind:#04x}")
+            replacement = handler(data[at:stop])
+            if replacement is not None:
+                if at > begin:
+                    out.append(data[begin:at])
+                if replacement:
+                    out.append(replacement)
+                begin = stop
+            at = stop
+            plain = replies.plain
+        if rows and self._overrun(rows, size):
+            begin = self._take_back(data, mark, at)
+            if self._passing:
+                raise ContentHeld  # a row too long to be taken back whole: nothing more can be said
+        if at > begin:
+            out.append(data if begin == 0 and at == end else data[begin:at])
+        if at < end:
+            self._held = [data[at:]]
+            self._held_size = end - at
+            if end - at < 5:
+                self._needed = 5
+
+    def _overrun(self, rows: int, size: int) -> bool:
+        """Counts rows that are about to go out; True: a limit forbids it."""
+        if not self._replies.overrun(rows, size):
+            return False
+        self._stop_backend()
+        return True
+
+    def _take_back(self, data: bytes, mark: tuple[int, int, int], at: int) -> int:
+        """Drops the rows since `mark` from what goes out; the new `begin`."""
+        first, begin, written = mark
+        out = self._state.outbox.client
+        del out[written:]
+        if first > begin:
+            out.append(data[begin:first])
+        return at

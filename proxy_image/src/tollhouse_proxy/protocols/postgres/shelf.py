@@ -1,0 +1,33 @@
+"""Catalog snapshots that sessions of one proxy share.
+
+A snapshot is found by what the backend said of itself: database, the session's own row (role, path,
+temporary schema) and the fingerprint. Sessions that see the same catalog share one.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+Key = tuple[str, str, str]
+_KEPT = 16
+
+
+class CatalogShelf:
+    """The snapshots used last."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[Key, Any] = OrderedDict()
+
+    def get(self, key: Key) -> Any | None:
+        """A snapshot; None when it must be read."""
+        found = self._found.get(key)
+        if found is not None:
+            self._found.move_to_end(key)
+        return found
+
+    def put(self, key: Key, catalog: Any) -> None:
+        """Keeps a snapshot; the one not used for longest goes."""
+        self._found[key] = catalog
+        while len(self._found) > _KEPT:
+            self._found.popitem(last=False)

@@ -1,0 +1,80 @@
+"""What one session knows of itself and of its backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tollhouse_proxy.exchange import Outbox
+from tollhouse_proxy.ports.judging import OpenSession
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Ledger, Owed, Run
+from tollhouse_proxy.protocols.postgres.names import Names
+from tollhouse_proxy.protocols.postgres.wire.frontend import FLUSH_MESSAGE, SYNC_MESSAGE
+
+
+@dataclass(slots=True)
+class SessionState:
+    """Shared by the two sides of a conversation.
+
+    status: what the last ReadyForQuery said (I, T, E).
+    open_pipeline: extended messages were sent since the last Sync.
+    flushed: nothing of an open pipeline waits in the backend for a Flush.
+    skipping: the backend (or, where nothing had been sent, this side) ignores messages up to a Sync.
+    copy_in: the backend takes CopyData now.
+    dirty: a statement was sent that may change what the catalog or the settings are.
+    private: what is known of catalog and settings holds only within the open transaction.
+    path_unconfirmed: a new search_path is assumed that the backend has not confirmed yet.
+    """
+
+    outbox: Outbox
+    judge: OpenSession
+    ledger: Ledger = field(default_factory=Ledger)
+    names: Names = field(default_factory=Names)
+    status: str = "I"
+    open_pipeline: bool = False
+    flushed: bool = True
+    skipping: bool = False
+    copy_in: bool = False
+    dirty: bool = False
+    private: bool = False
+    path_unconfirmed: bool = False
+    suspended: dict[int, Run] = field(default_factory=dict)
+    """Operations whose portal may be run on: number -> what came so far."""
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is owed and nothing is open: a place between two statements."""
+        return not self.ledger and not self.open_pipeline
+
+    def send(self, message: bytes, entry: Owed | None) -> None:
+        """A message for the backend, and what it will owe for it."""
+        self.outbox.backend.append(message)
+        if entry is None:
+            return
+        self.ledger.push(entry)
+        if entry.kind is Kind.SYNC or entry.kind is Kind.QUERY:
+            self.open_pipeline = False
+            self.flushed = True
+        else:
+            self.open_pipeline = True
+            self.flushed = False
+
+    def sync(self) -> None:
+        """A Sync of the client's."""
+        self.send(SYNC_MESSAGE, Owed(Kind.SYNC))
+
+    def flush(self) -> None:
+        """Asks for what an open pipeline still owes."""
+        if not self.flushed:
+            self.outbox.backend.append(FLUSH_MESSAGE)
+            self.flushed = True
+
+    def say(self, message: bytes) -> None:
+        """A message for the client, now."""
+        self.outbox.client.append(message)
+
+    def transaction_over(self) -> None:
+        """The backend says that no transaction runs (or that it has failed)."""
+        self.names.transaction_over()
+        if self.private:
+            self.private = False
+            self.dirty = True

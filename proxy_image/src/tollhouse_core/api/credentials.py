@@ -56,7 +56,8 @@ class VaultKv(ApiModel):
     )
     version: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
-        description="Which version of the secret to read. Absent: always the newest. Version 1 of the engine keeps only one.",
+        description="Which version of the secret to read. Absent: always the newest. Version 1 of the engine "
+        "keeps only one.",
     )
 
 

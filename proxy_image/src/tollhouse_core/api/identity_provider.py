@@ -91,8 +91,8 @@ class OidcProvider(ApiModel):
     )
     claims: Claims = Field(
         default=Claims(),
-        description="Which claim says what; a name with dots leads into objects: `realm_access.roles`. Absent: "
-        "sub and groups.",
+        description="Which claim says what; a name with dots leads into objects: `realm_access.roles`. "
+        "Absent: sub and groups.",
     )
     required_claims: Mapping[ClaimName, Annotated[str, Field(max_length=1024)]] = Field(
         default_factory=dict,
@@ -156,7 +156,8 @@ class KubernetesProvider(ApiModel):
     issuer: HttpUrl | None = Field(
         default=None,
         description="The cluster's ServiceAccount issuer, exactly as its tokens say in `iss`. Absent: this "
-        "cluster. Users and groups of another cluster bear this provider's name in front: `other:system:...`.",
+        "cluster. Users and groups of another cluster bear this provider's name in front, as in "
+        "`other:system:...`.",
     )
     ca_ref: CaRef | None = Field(
         default=None,

@@ -10,6 +10,7 @@ from pydantic import Field
 from tollhouse_core.api.shape import ApiModel, AtLeastOne, ExactlyOne, Needs, Shape
 
 Glob = Annotated[str, Field(min_length=1, max_length=512)]
+ApiGroups = Annotated[tuple[Annotated[str, Field(max_length=253)], ...], Field(min_length=1, max_length=256)]
 Globs = Annotated[tuple[Glob, ...], Field(min_length=1, max_length=256)]
 TABLES_HELP = (
     'Globs on `schema.table`. `*` stays inside one segment; a bare "*" is every table of every schema; '
@@ -100,8 +101,8 @@ class KubernetesSelector(ApiModel):
     resources: Globs = Field(
         description='Plural resource names, subresources with a slash: pods/exec; or "*".'
     )
-    api_groups: Annotated[tuple[Annotated[str, Field(max_length=253)], ...], Field(max_length=256)] | None = (
-        Field(default=None, description='API groups, "" for the core group. Absent: every group.')
+    api_groups: ApiGroups | None = Field(
+        default=None, description='API groups, "" for the core group. Absent: every group.'
     )
     namespaces: Globs | None = Field(
         default=None, description="Globs on namespaces. Absent: every namespace, and what has none."

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 # Words that CEL reserves; Kubernetes spells fields of these names with underscores around.
@@ -189,7 +190,7 @@ class ApiModel(BaseModel):
     def _without_the_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = handler(self)
         fields = type(self).model_fields
-        absent = {name for name, field in fields.items() if _absent(getattr(self, name), field.default)}
+        absent = {name for name, field in fields.items() if _absent(getattr(self, name), field)}
         absent |= {wire_name(name) for name in absent}
         return {key: value for key, value in document.items() if key not in absent}
 
@@ -219,8 +220,10 @@ def _there(value: object) -> bool:
     return value is not None and not (isinstance(value, tuple | Mapping) and not value)
 
 
-def _absent(value: object, default: object) -> bool:
-    return not _there(value) or (value == "" and default == "")
+def _absent(value: object, field: FieldInfo) -> bool:
+    """Whether leaving the field out says the same."""
+    empty = isinstance(value, str | tuple | Mapping) and not value
+    return value is None or (empty and value == field.get_default(call_default_factory=True))
 
 
 def _listed(fields: tuple[str, ...]) -> str:

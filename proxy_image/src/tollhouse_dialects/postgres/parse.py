@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pglast.parser import ParseError, deparse_protobuf, parse_sql_json, parse_sql_protobuf
+from pglast.parser import scan as pglast_scan
 
 Tree = dict[str, Any]
 """A libpg_query JSON node: {"SelectStmt": {...}}."""
@@ -80,5 +81,23 @@ def deparse(text: str) -> str:
     guard_text(text)
     try:
         return str(deparse_protobuf(parse_sql_protobuf(text)))
+    except ParseError as error:
+        raise SqlSyntaxError(str(error.args[0]) if error.args else "syntax error") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedToken:
+    """A token of PostgreSQL's own scanner: characters `start` to `end` (exclusive), its kind."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def scan(text: str) -> tuple[ScannedToken, ...]:
+    """The tokens of a text, comments included (SQL_COMMENT, C_COMMENT). Raises SqlSyntaxError."""
+    guard_text(text)
+    try:
+        return tuple(ScannedToken(token.start, token.end + 1, token.name) for token in pglast_scan(text))
     except ParseError as error:
         raise SqlSyntaxError(str(error.args[0]) if error.args else "syntax error") from None

@@ -8,6 +8,9 @@ source. Everything here is pure and synchronous.
 from __future__ import annotations
 
 from .catalog import CATALOG_QUERIES, FINGERPRINT_QUERY, SNAPSHOT_QUERY, Catalog
+from .guards import OUTSIDE_FILTER
+from .masks import MaskKeys
+from .rewrite import rewrite
 from .statement import (
     CannotRewrite,
     Edit,
@@ -23,16 +26,19 @@ from .understand import split_statements, understand
 __all__ = [
     "CATALOG_QUERIES",
     "FINGERPRINT_QUERY",
+    "OUTSIDE_FILTER",
     "SNAPSHOT_QUERY",
     "CannotRewrite",
     "Catalog",
     "Edit",
     "EffectKind",
+    "MaskKeys",
     "NotUnderstood",
     "Rewritten",
     "SessionEffect",
     "SessionSettings",
     "Statement",
+    "rewrite",
     "split_statements",
     "understand",
 ]

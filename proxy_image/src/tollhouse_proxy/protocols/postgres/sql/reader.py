@@ -340,7 +340,7 @@ class Reader:
                 self.found.table(relation, "Select", self.names.catalog, needs_rule=False)
 
 
-_NAME_FIELDS = frozenset({"funcname", "name", "names", "operName", "useOp"})
+_NAME_FIELDS = frozenset({"funcname", "name", "names", "operName", "useOp", "lockedRels"})
 
 
 def view_findings(view: Relation, names: Names) -> Findings:

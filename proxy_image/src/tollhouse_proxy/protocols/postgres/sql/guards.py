@@ -1,0 +1,183 @@
+"""Row filters on UPDATE, DELETE and ON CONFLICT DO UPDATE.
+
+The condition becomes `CASE WHEN filter THEN (the client's condition) ELSE false END`: CASE fixes
+the order, so the client's expressions never see a row outside, not even to fail on it.
+"""
+
+from __future__ import annotations
+
+from .binding import Binding
+from .catalog import Column, Relation
+from .filters import filter_columns, filter_sql
+from .findings import Write
+from .nodes import Body, wrapped
+from .quoting import call, cast, literal, name, type_name
+from .splice import Splice, expression_tree
+from .statement import CannotRewrite
+
+OUTSIDE_FILTER = "tollhouse: the row is outside the rows you may write"
+"""Stands in the error's message (SQLSTATE 22P02) that a checked row outside the filter raises."""
+
+
+def guard_rows(splice: Splice, write: Write, binding: Binding) -> None:
+    """UPDATE and DELETE."""
+    tokens = splice.tokens
+    target = tokens.at(write.node["location"])
+    keyword = "UPDATE" if write.kind == "UpdateStmt" else "DELETE"
+    start = next(index for index in range(target, -1, -1) if tokens.word(index) == keyword)
+    _guard(splice, write, write.body, start + 1, tokens.items[start].depth, binding)
+
+
+def guard_conflict(splice: Splice, write: Write, binding: Binding) -> None:
+    """ON CONFLICT DO UPDATE: the row that is there already must be inside."""
+    tokens = splice.tokens
+    target = tokens.at(write.node["location"])
+    depth = tokens.items[target].depth
+    start = target
+    while True:
+        found = tokens.find("DO", start, depth)
+        if found is None:
+            raise CannotRewrite("ON CONFLICT could not be rewritten safely")
+        if tokens.word(found + 1) == "UPDATE":
+            break
+        start = found + 1
+    _guard(splice, write, write.body["onConflictClause"], found, depth, binding)
+
+
+def _guard(splice: Splice, write: Write, clause: Body, start: int, depth: int, binding: Binding) -> None:
+    where = clause.get("whereClause")
+    if where and wrapped(where)[0] == "CurrentOfExpr":
+        raise CannotRewrite("WHERE CURRENT OF cannot be used under a row filter", "Use the row's key.")
+    tokens = splice.tokens
+    end = tokens.block_end(start, depth)
+    stop = tokens.find("RETURNING", start, depth, end)
+    end = end if stop is None else stop
+    head = f"CASE WHEN {_inside(write, binding)} THEN "
+    check = _new_row_check(splice, write, clause, start, depth, end, binding)
+    placeholder = "(true)" if check is None else f"CASE WHEN (true) THEN {check} ELSE false END"
+    tree = expression_tree(f"{head}{placeholder} ELSE false END")
+    tail = " ELSE false END" if check is None else f" THEN {check} ELSE false END ELSE false END"
+    head += "" if check is None else "CASE WHEN "
+    last = tokens.items[end - 1].end
+    copied = splice.twin(clause)
+    if where is None:
+        splice.replace_text(last, last, f" WHERE {head}true{tail}")
+        copied["whereClause"] = tree
+        return
+    index = tokens.find("WHERE", start, depth, end)
+    if index is None:
+        raise CannotRewrite("the WHERE could not be rewritten safely")
+    behind = tokens.items[index].end
+    splice.replace_text(behind, behind, f" {head}(")
+    splice.replace_text(last, last, f"){tail}")
+    _put_condition(tree, check is not None, copied["whereClause"])
+    copied["whereClause"] = tree
+
+
+def _put_condition(tree: Body, checked: bool, condition: Body) -> None:
+    case = tree["CaseExpr"]["args"][0]["CaseWhen"]
+    if checked:
+        case = case["result"]["CaseExpr"]["args"][0]["CaseWhen"]
+        case["expr"] = condition
+    else:
+        case["result"] = condition
+
+
+def _inside(write: Write, binding: Binding) -> str:
+    columns = binding.catalog.columns(write.relation.oid)
+    row = [f"{name(write.alias)}.{name(column.name)} AS {name(column.name)}" for column in columns]
+    return condition_over(write.relation, row, binding)
+
+
+def condition_over(relation: Relation, row: list[str], binding: Binding) -> str:
+    """The relation's filters over a row given as `expression AS "column"`, in a scope of its own.
+
+    NULL counts as outside.
+    """
+    filters = [f"({filter_sql(one, relation, binding.names)})" for one in binding.effect(relation).filters]
+    wanted = {
+        column
+        for one in binding.effect(relation).filters
+        for column in filter_columns(one, relation, binding.names)
+    }
+    needed = [item for item in row if any(item.endswith(f" AS {name(column)}") for column in wanted)]
+    return f"(SELECT {' AND '.join(filters)} FROM (SELECT {', '.join(needed)}) AS {name(relation.name)})"
+
+
+def outside_error(value: str) -> str:
+    """A boolean that always raises; `value` is some column, so that no planner runs it early."""
+    empty = call("left", cast(value, "pg_catalog.text"), "0")
+    return cast(call("concat", literal(OUTSIDE_FILTER), empty), "pg_catalog.bool")
+
+
+_SIMPLE = frozenset({"A_Const", "ParamRef", "ColumnRef", "SQLValueFunction"})
+
+
+def _new_row_check(
+    splice: Splice, write: Write, clause: Body, start: int, depth: int, end: int, binding: Binding
+) -> str | None:
+    """For an UPDATE that sets columns the filter reads: a boolean that raises for a row outside."""
+    if write.kind == "DeleteStmt":
+        return None
+    wanted = {
+        column
+        for one in binding.effect(write.relation).filters
+        for column in filter_columns(one, write.relation, binding.names)
+    }
+    columns = {column.name: column for column in binding.catalog.columns(write.relation.oid)}
+    _refuse_generated(wanted, columns, write.relation)
+    assigned = {
+        item["ResTarget"]["name"]: item["ResTarget"]
+        for item in clause.get("targetList", [])
+        if item["ResTarget"].get("name") in wanted
+    }
+    if not assigned:
+        return None
+    row = []
+    for column in wanted:
+        if column in assigned:
+            value = _assigned_text(splice, assigned[column], depth, end)
+            row.append(f"{cast(value, column_type(columns[column], binding))} AS {name(column)}")
+        else:
+            row.append(f"{name(write.alias)}.{name(column)} AS {name(column)}")
+    some = f"{name(write.alias)}.{name(next(iter(sorted(wanted))))}"
+    return (
+        f"CASE WHEN {condition_over(write.relation, row, binding)} THEN true ELSE {outside_error(some)} END"
+    )
+
+
+def _refuse_generated(wanted: set[str], columns: dict[str, Column], relation: Relation) -> None:
+    if any(columns[column].generated for column in wanted if column in columns):
+        raise CannotRewrite(
+            f'"{".".join(relation.path)}" cannot be written: its row filter reads a generated column'
+        )
+
+
+def column_type(column: Column, binding: Binding) -> str:
+    """The SQL text of a column's type with its modifier."""
+    kind = binding.catalog.type(column.type)
+    if kind is None:
+        raise CannotRewrite(f'the type of column "{column.name}" is unknown')
+    return type_name(kind, column.typmod_text if not kind.is_array else "")
+
+
+def _assigned_text(splice: Splice, target: Body, depth: int, end: int) -> str:
+    kind, body = wrapped(target["val"])
+    while kind == "TypeCast":
+        kind, body = wrapped(body["arg"])
+    if kind not in _SIMPLE or target.get("indirection"):
+        raise CannotRewrite(
+            f'the new value of "{target.get("name")}" cannot be checked against the row filter',
+            "Set it to a plain value, or leave it out.",
+        )
+    tokens = splice.tokens
+    index = tokens.at(target["location"])
+    first = tokens.name_end(index) + 1
+    if tokens.word(first - 1) != "=":
+        raise CannotRewrite("the SET list could not be read safely", "Set each column by itself.")
+    stop = first
+    while stop < end and not (
+        tokens.items[stop].depth == depth and tokens.word(stop) in (",", "FROM", "WHERE", "RETURNING")
+    ):
+        stop += 1
+    return splice.text[tokens.items[first].start : tokens.items[stop - 1].end]

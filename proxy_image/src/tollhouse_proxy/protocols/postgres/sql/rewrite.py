@@ -1,0 +1,126 @@
+"""One statement under the obligations of one decision: the text that is sent instead."""
+
+from __future__ import annotations
+
+from tollhouse_core.decision import Obligations
+from tollhouse_core.masks import Token
+
+from .binding import Binding
+from .catalog import Catalog, Relation
+from .copying import rewrite_copy
+from .findings import Findings
+from .masks import MaskKeys
+from .names import Names
+from .nodes import Body, wrapped
+from .sources import qualify, weave
+from .splice import Splice
+from .statement import CannotRewrite, Rewritten, SessionSettings, Statement
+from .understand import Plan
+from .writes import rewrite_writes
+
+__all__ = ["rewrite"]
+
+_QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+_CARRIERS = frozenset({"PrepareStmt", "DeclareCursorStmt", "ExplainStmt", "CreateTableAsStmt"})
+_STRUCTURE = frozenset(
+    {
+        "AlterTableStmt", "RenameStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt", "IndexStmt", "CreateStatsStmt",
+        "CreateTrigStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt", "CreatePublicationStmt",
+        "AlterPublicationStmt", "CreateFunctionStmt", "ImportForeignSchemaStmt",
+    }
+)  # fmt: skip
+
+
+def rewrite(
+    statement: Statement,
+    obligations: Obligations,
+    catalog: Catalog,
+    settings: SessionSettings,
+    keys: MaskKeys,
+) -> Rewritten:
+    """Masks and filters at the source. Raises CannotRewrite where they cannot be kept.
+
+    `catalog` and `settings` must be those the statement was understood with. Content masks
+    concern what comes back and are no matter here. EXECUTE and FETCH carry no text of their own:
+    their statement was rewritten when it was prepared, and the caller decides whether it still may
+    run.
+    """
+    plan = statement.plan
+    if not isinstance(plan, Plan):
+        raise CannotRewrite("the statement was not understood here")
+    unchanged = Rewritten(statement.text)
+    if not obligations.columns and not obligations.filters:
+        return unchanged
+    if plan.names.catalog is not catalog or plan.names.settings != settings:
+        raise CannotRewrite("the statement was understood under other circumstances", "Send it again.")
+    if (
+        statement.tag == "EXPLAIN"
+        and plan.kind == "ExplainStmt"
+        and wrapped(plan.body["query"])[0] == "ExecuteStmt"
+    ):
+        raise CannotRewrite(
+            "EXPLAIN of a prepared statement under a mask or filter would show it", _EXPLAIN_HINT
+        )
+    if not plan.found.relations:
+        return unchanged
+    binding = Binding(obligations, Names(catalog, settings), keys)
+    if plan.found.everything:
+        raise CannotRewrite(
+            "this shows values or statements of any table, and some are masked or filtered for you",
+            "Leave these catalog relations and functions out.",
+        )
+    touched = [one for one in plan.found.relations.values() if binding.touches(one)]
+    if not touched:
+        if binding.unknown(plan.found.relations.values()):
+            raise CannotRewrite("a mask or filter binds to a relation this statement does not touch")
+        return unchanged
+    return _rewrite(statement, plan, binding, touched)
+
+
+_EXPLAIN_HINT = "Run the statement itself, without EXPLAIN."
+
+
+def _rewrite(statement: Statement, plan: Plan, binding: Binding, touched: list[Relation]) -> Rewritten:
+    kind, body, found = plan.kind, plan.body, plan.found
+    forbidden = binding.forbidden_origins(touched)
+    if kind in _STRUCTURE:
+        raise CannotRewrite(
+            f"{statement.tag} on a relation with masked columns or filtered rows could uncover them",
+            "Ask somebody for whom nothing is masked to do it.",
+        )
+    if kind == "CreateTableAsStmt" and body.get("objtype") == "OBJECT_MATVIEW":
+        raise CannotRewrite(
+            "a materialised view over masked or filtered relations would keep this identity's view of them",
+            "Create an ordinary view.",
+        )
+    if kind == "ExplainStmt":
+        _check_explain(body, binding, touched)
+    if kind not in _QUERIES | _CARRIERS | {"CopyStmt", "TruncateStmt"}:
+        return Rewritten(statement.text, guards_errors=True)
+    splice = Splice(statement.text, kind, body)
+    if kind == "CopyStmt" and "relation" in body:
+        rewrite_copy(splice, body, found, binding)
+    else:
+        _rewrite_query(splice, found, binding)
+    text, edits = splice.finish()
+    return Rewritten(text, edits, forbidden, guards_errors=True)
+
+
+def _rewrite_query(splice: Splice, found: Findings, binding: Binding) -> None:
+    weave(splice, found.sources, binding)
+    rewrite_writes(splice, found.writes, binding)
+    for write in found.writes:
+        if write.kind != "TruncateStmt" and "schemaname" not in write.node:
+            qualify(splice, write.node, write.relation)
+
+
+def _check_explain(body: Body, binding: Binding, touched: list[Relation]) -> None:
+    options = {option["DefElem"].get("defname", "").lower() for option in body.get("options", [])}
+    if options & {"verbose", "analyze", "serialize"}:
+        raise CannotRewrite(
+            "EXPLAIN with VERBOSE or ANALYZE would show how values are masked or filtered", _EXPLAIN_HINT
+        )
+    effects = [binding.effect(one) for relation in touched for one in (relation, *binding.children(relation))]
+    secret = any(isinstance(column.whole, Token) for effect in effects for _, column in effect.columns)
+    if secret or any(effect.filters for effect in effects):
+        raise CannotRewrite("EXPLAIN would show the row filter or the key of a mask", _EXPLAIN_HINT)

@@ -1,0 +1,220 @@
+"""What stands in a relation's place: a sub-select that shows masks and hides rows.
+
+Where a row filter binds, `OFFSET 0` keeps the planner from moving the client's own conditions
+below it: they would run on hidden rows, and their errors would tell. Masks alone need no such
+barrier, since what is moved below is already an expression over the mask.
+"""
+
+from __future__ import annotations
+
+from .binding import Binding
+from .catalog import Relation
+from .filters import check_unshadowed, filter_sql
+from .findings import Findings, Source
+from .names import Names
+from .nodes import Body, strings, walk
+from .quoting import columns, name, relation_name
+from .reader import Reader, Scope, under_empty_path, view_tree
+from .splice import Splice, expression_tree, from_tree
+from .statement import CannotRewrite
+
+_MAX_VIEW_DEPTH = 24
+
+
+def source_sql(relation: Relation, binding: Binding, only: bool = False, depth: int = 0) -> str:
+    """The sub-select, in parentheses and without an alias. Raises CannotRewrite."""
+    if relation.kind == "v":
+        return _view(relation, binding, depth)
+    if relation.kind == "m":
+        _check_materialised(relation, binding)
+    children = () if only else binding.differing_children(relation)
+    if not children:
+        return f"({_table(relation, relation, binding, only)})"
+    parts = [_table(relation, relation, binding, only=True)]
+    parts += [_table(relation, child, binding, only=True) for child in binding.children(relation)]
+    return f"({' UNION ALL '.join(f'({part})' for part in parts)})"
+
+
+def _table(shape: Relation, relation: Relation, binding: Binding, only: bool) -> str:
+    """SELECT of `relation` with the columns of `shape`, which is itself or a parent."""
+    shown = []
+    for column in binding.catalog.columns(shape.oid):
+        raw = f"{name(relation.name)}.{name(column.name)}"
+        masked = binding.masked_expression(relation, column.name, raw)
+        shown.append(f"{masked or raw} AS {name(column.name)}")
+    text = f"SELECT {', '.join(shown)} FROM {'ONLY ' if only else ''}{relation_name(relation)} AS {name(relation.name)}"
+    return text + _where(relation, binding)
+
+
+def _where(relation: Relation, binding: Binding) -> str:
+    filters = [f"({filter_sql(one, relation, binding.names)})" for one in binding.effect(relation).filters]
+    return f" WHERE {' AND '.join(filters)} OFFSET 0" if filters else ""
+
+
+def _check_materialised(relation: Relation, binding: Binding) -> None:
+    if not binding.effect(relation):
+        raise CannotRewrite(
+            f'the materialised view "{".".join(relation.path)}" holds copies of masked or filtered data',
+            "Read the tables beneath it, or ask for a mask or filter that names the view.",
+        )
+
+
+def _view(view: Relation, binding: Binding, depth: int) -> str:
+    if depth > _MAX_VIEW_DEPTH:
+        raise CannotRewrite("views are nested too deeply")
+    column_names = [column.name for column in binding.catalog.columns(view.oid)]
+    below = _definition(view, binding, depth)
+    shown = []
+    for column in column_names:
+        raw = f"{name(view.name)}.{name(column)}"
+        masked = binding.masked_expression(view, column, raw)
+        shown.append(f"{masked or raw} AS {name(column)}")
+    where = _where(view, binding) or " OFFSET 0"
+    return f"(SELECT {', '.join(shown)} FROM ({below}) AS {name(view.name)}({columns(column_names)}){where})"
+
+
+def _definition(view: Relation, binding: Binding, depth: int) -> str:
+    kind, body, text = view_tree(view, binding.names)
+    names = under_empty_path(binding.names)
+    found = Findings()
+    Reader(names, found).statement(kind, body, Scope())
+    check_view_names(found, binding.names, names)
+    splice = Splice(text, kind, body)
+    weave(splice, found.sources, binding, depth + 1)
+    return splice.finish()[0]
+
+
+def check_view_names(found: Findings, names: Names, home: Names) -> None:
+    """A definition is printed for an empty path: the session's path must not change it."""
+    check_unshadowed(found, names, home)
+
+
+def weave(splice: Splice, sources: list[Source], binding: Binding, depth: int = 0) -> list[Source]:
+    """Puts every source that obligations touch into its sub-select; qualifies the others.
+
+    Returns the sources that were replaced.
+    """
+    touched = []
+    for source in sources:
+        if binding.touches(source.relation):
+            _replace(splice, source, binding, depth)
+            touched.append(source)
+        elif "schemaname" not in source.node and not source.relation.system:
+            qualify(splice, source.node, source.relation)
+    _strip_schemas(splice, touched)
+    for source in touched:
+        _complete_grouping(splice, source, binding)
+    return touched
+
+
+def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> None:
+    if source.sampled:
+        raise CannotRewrite(
+            f'TABLESAMPLE cannot be used on "{".".join(source.relation.path)}": it has masks or filters',
+            "Use ORDER BY random() LIMIT n.",
+        )
+    made = source_sql(source.relation, binding, only=not source.node.get("inh"), depth=depth)
+    complex_source = source.relation.kind in ("v", "m") or binding.differing_children(source.relation)
+    if source.select.get("lockingClause") and complex_source:
+        raise CannotRewrite(
+            f'rows of "{".".join(source.relation.path)}" cannot be locked',
+            "Leave FOR UPDATE out, or lock the table beneath.",
+        )
+    start, end, word_before = _extent(splice, source.node)
+    alias = "" if "alias" in source.node else f" AS {name(source.node['relname'])}"
+    lead = ""
+    if word_before == "TABLE":
+        lead = "SELECT * FROM "
+        start = splice.tokens.items[splice.tokens.at(source.location) - 1].start
+    splice.replace_text(start, end, f"{lead}{made}{alias}")
+    tree = from_tree(f"{made} AS {name(source.alias)}")
+    if "alias" in source.node:
+        tree["RangeSubselect"]["alias"] = source.node["alias"]
+    splice.replace_node(source.node, tree)
+
+
+def _extent(splice: Splice, node: Body) -> tuple[int, int, str]:
+    """Characters of `[ONLY [(]] name [)] [*]`, and the keyword before."""
+    tokens = splice.tokens
+    first = tokens.at(node["location"])
+    last = tokens.name_end(first) - 1
+    if tokens.word(first - 1) == "(" and tokens.word(first - 2) == "ONLY" and not node.get("inh"):
+        first, last = first - 2, last + 1
+    elif tokens.word(first - 1) == "ONLY" and not node.get("inh"):
+        first -= 1
+    if tokens.word(last + 1) == "*":
+        last += 1
+    return tokens.items[first].start, tokens.items[last].end, tokens.word(first - 1)
+
+
+def qualify(splice: Splice, node: Body, relation: Relation) -> None:
+    """Names the relation with its schema, so that no search_path matters."""
+    tokens = splice.tokens
+    index = tokens.at(node["location"])
+    schema = relation.path[0]
+    start = tokens.items[index].start
+    splice.replace_text(start, start, f"{name(schema)}.")
+    splice.twin(node)["schemaname"] = schema
+
+
+def _strip_schemas(splice: Splice, touched: list[Source]) -> None:
+    """`public.orders.id` has no meaning once orders is a sub-select: it becomes `orders.id`."""
+    bare_names = {
+        (source.node["schemaname"], source.node["relname"])
+        for source in touched
+        if "schemaname" in source.node and "alias" not in source.node
+    }
+    if not bare_names:
+        return
+    for kind, node in walk(splice.kind, splice.body):
+        if kind != "ColumnRef" or len(node.get("fields", [])) < 3:
+            continue
+        if strings(node["fields"])[:2] in bare_names:
+            index = splice.tokens.at(node["location"])
+            dot = next(i for i in range(index, len(splice.tokens.items)) if splice.tokens.word(i) == ".")
+            splice.replace_text(splice.tokens.items[index].start, splice.tokens.items[dot].end, "")
+            splice.twin(node)["fields"] = node["fields"][1:]
+
+
+_NO_EQUALITY = frozenset({"json", "xml", "point", "polygon", "path", "box", "line", "lseg", "circle"})
+
+
+def _complete_grouping(splice: Splice, source: Source, binding: Binding) -> None:
+    """GROUP BY a primary key lets a table's other columns stand ungrouped; a sub-select has no
+    key, so they are added to the list."""
+    group = source.select.get("groupClause")
+    if not group or any("ColumnRef" not in item for item in group if "GroupingSet" in item):
+        return
+    catalog = binding.catalog
+    all_columns = catalog.columns(source.relation.oid)
+    key = {column.name for column in all_columns if column.number in catalog.primary_key(source.relation.oid)}
+    renamed = source.node.get("alias", {}).get("colnames")
+    grouped: set[str] = set()
+    anchor: Body | None = None
+    for item in group:
+        if "ColumnRef" not in item:
+            continue
+        texts = strings(item["ColumnRef"].get("fields"))
+        if texts and (len(texts) == 1 or texts[-2] == source.alias):
+            grouped.add(texts[-1])
+            anchor = anchor or item["ColumnRef"]
+    if not key or renamed or not key <= grouped or anchor is None:
+        return
+    added = [
+        f"{name(source.alias)}.{name(column.name)}"
+        for column in all_columns
+        if column.name not in grouped
+        and (kind := catalog.base_type(column.type)) is not None
+        and kind.name not in _NO_EQUALITY
+    ]
+    if not added:
+        return
+    start = splice.tokens.items[splice.tokens.at(anchor["location"])].start
+    splice.replace_text(start, start, ", ".join(added) + ", ")
+    copied = splice.twin(source.select)
+    position = next(i for i, item in enumerate(group) if item.get("ColumnRef") is anchor)
+    copied["groupClause"] = [
+        *copied["groupClause"][:position],
+        *(expression_tree(one) for one in added),
+        *copied["groupClause"][position:],
+    ]

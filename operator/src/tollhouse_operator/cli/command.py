@@ -1,0 +1,51 @@
+"""The commands together."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from tollhouse_operator.cli import approvals, audit, check, explain, token, up
+from tollhouse_operator.cli.errors import CommandFailed, Exit
+from tollhouse_operator.cli.output import Output, complain
+
+_EPILOG = """\
+exit status: 0 yes; 1 no (broken, invalid, refused); 2 not understood; 3 open ends in an audit;
+4 something that is needed cannot be had
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All arguments of all commands."""
+    top = argparse.ArgumentParser(
+        prog="tollhouse",
+        description="Policy as code in the data path of autonomous agents.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "-o", "--output", choices=["text", "json"], default="text", help="text for people (default) or json"
+    )
+    for module in (up, check, explain, token, approvals, audit):
+        module.add(commands, common)
+    return top
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status. No failure shows a traceback."""
+    given = parser().parse_args(arguments)
+    output = Output(as_json=getattr(given, "output", "text") == "json")
+    try:
+        return int(given.run(given, output))
+    except CommandFailed as error:
+        output.document({"error": str(error)})
+        complain(f"tollhouse: {error}")
+        return int(error.status)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"tollhouse: {where}{error.strerror or error}")
+        return int(Exit.UNAVAILABLE)

@@ -1,0 +1,82 @@
+"""`tollhouse up` and `tollhouse demo`: a folder in the place of a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from tollhouse_operator.cli.errors import CommandFailed, Exit
+from tollhouse_operator.cli.folders import existing
+from tollhouse_operator.cli.output import Output
+
+QUICKSTART = Path("examples/quickstart")
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declares both commands."""
+    up = commands.add_parser(
+        "up",
+        parents=[common],
+        help="run the Connections of a folder, without a cluster",
+        description="Watches DIR/*.yaml, compiles policies, and runs one proxy for each Connection on "
+        "loopback until Ctrl-C. Everything it keeps is in DIR/state.",
+    )
+    up.add_argument("dir", metavar="DIR", type=Path)
+    up.set_defaults(run=run_up)
+    demo = commands.add_parser(
+        "demo",
+        parents=[common],
+        help="the quickstart: stays up on a terminal, else plays the tour",
+        description="On a terminal: as `tollhouse up`, and says what to type. Without one, with --tour or "
+        "with TOUR=1: plays the tour in a copy of DIR, fails loudly if a step differs, and ends.",
+    )
+    demo.add_argument("dir", metavar="DIR", type=Path, nargs="?", default=QUICKSTART)
+    demo.add_argument("--tour", action="store_true", help="play the tour and end")
+    demo.set_defaults(run=run_demo)
+
+
+def run_up(given: argparse.Namespace, output: Output) -> Exit:
+    """Stays until it is told to stop."""
+    return asyncio.run(_up(existing(given.dir).root, output))
+
+
+def run_demo(given: argparse.Namespace, output: Output) -> Exit:
+    """Stays up on a terminal, or plays the tour."""
+    root = existing(given.dir).root
+    if given.tour or os.environ.get("TOUR") == "1" or not sys.stdout.isatty():
+        from tollhouse_operator.standalone.tour import play
+
+        return Exit.OK if asyncio.run(play(root, output.line)) else Exit.NO
+    return asyncio.run(_up(root, output))
+
+
+async def _up(root: Path, output: Output) -> Exit:
+    from tollhouse_dialects import LANGUAGES
+    from tollhouse_operator.certificates import BadKeyPair
+    from tollhouse_operator.standalone.embedded import EmbeddedFailed
+    from tollhouse_operator.standalone.supervisor import AlreadyRunning, Supervisor
+    from tollhouse_operator.standalone.welcome import welcome
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    supervisor = Supervisor(root, LANGUAGES, output.line)
+    try:
+        await supervisor.start()
+        for line in welcome(supervisor):
+            output.line(line)
+        output.document(
+            {"/".join(key): {"port": proxy.ports.client} for key, proxy in supervisor.proxies.items()}
+        )
+        await supervisor.run(stop)
+        output.line("stopping")
+    except (AlreadyRunning, BadKeyPair, EmbeddedFailed) as error:
+        raise CommandFailed(str(error), Exit.UNAVAILABLE) from error
+    finally:
+        await supervisor.stop()
+    return Exit.OK

@@ -64,8 +64,8 @@ def parse(text: str) -> tuple[ParsedStatement, ...]:
         document = json.loads(parse_sql_json(text))
     except ParseError as error:
         message = str(error.args[0]) if error.args else "syntax error"
-        position = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else None
-        raise SqlSyntaxError(message, position) from None
+        reported = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else -1
+        raise SqlSyntaxError(message, _position(text, reported, message)) from None
     except (RecursionError, ValueError):
         raise SqlSyntaxError("the statement is nested too deeply") from None
     statements = []
@@ -74,6 +74,27 @@ def parse(text: str) -> tuple[ParsedStatement, ...]:
         length = item.get("stmt_len", 0) or len(raw) - start
         statements.append(ParsedStatement(item["stmt"], start, length))
     return tuple(statements)
+
+
+def _position(text: str, reported: int, message: str) -> int | None:
+    """The character an error is about.
+
+    libpg_query counts characters; pglast takes that count for an offset in bytes and turns it into
+    characters once more. Turned back, it can be off inside a character of several bytes; the word
+    that the message quotes tells where.
+    """
+    if message.endswith("at end of input"):
+        return len(text)
+    if not 0 <= reported <= len(text):
+        return None
+    first = len(text[:reported].encode())
+    width = len(text[reported : reported + 1].encode()) or 1
+    _, near, quoted = message.partition(' at or near "')
+    places = range(first, min(first + width, len(text) + 1))
+    if near:
+        places_of_word = [place for place in places if text.startswith(quoted[:-1], place)]
+        return places_of_word[0] if places_of_word else min(first, len(text))
+    return min(first, len(text))
 
 
 def deparse(text: str) -> str:

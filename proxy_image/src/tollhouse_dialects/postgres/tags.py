@@ -1,8 +1,8 @@
 """Command tags: what a rule's `commands` can name.
 
 The names are those PostgreSQL reports (src/include/tcop/cmdtaglist.h, versions 14 to 18) for what
-is not an access to a table, and a few the proxy makes finer. A glob that matches none of them
-would be a rule that never holds, most often a misspelt deny, so it is refused.
+is not an access to a table, and what the proxy calls such an access. A glob that matches none of
+them would be a rule that never holds, most often a misspelt deny, so it is refused.
 """
 
 from __future__ import annotations
@@ -24,19 +24,16 @@ _CREATED_ALTERED_DROPPED = _listed(
     VIEW | OPERATOR | OPERATOR CLASS | OPERATOR FAMILY | POLICY | PROCEDURE | PUBLICATION | ROLE |
     ROUTINE | RULE | SCHEMA | SEQUENCE | SERVER | STATISTICS | SUBSCRIPTION | TABLE | TABLESPACE |
     TEXT SEARCH CONFIGURATION | TEXT SEARCH DICTIONARY | TEXT SEARCH PARSER | TEXT SEARCH TEMPLATE |
-    TRANSFORM | TRIGGER | TYPE | USER MAPPING | VIEW | CONSTRAINT
+    TRANSFORM | TRIGGER | TYPE | USER MAPPING | VIEW
     """
 )
 _OTHERS = _listed(
     """
-    ALTER DEFAULT PRIVILEGES | ALTER LARGE OBJECT | ALTER SYSTEM | ANALYZE | CALL | CHECKPOINT |
-    CLUSTER | COMMENT | COPY | CREATE TABLE AS | CREATE USER | ALTER USER | DROP USER | CREATE GROUP
-    | ALTER GROUP | DROP GROUP | CREATE TEMPORARY TABLE | CREATE TEMPORARY TABLE AS | CREATE
-    TEMPORARY VIEW | CREATE TEMPORARY SEQUENCE | DO | DROP OWNED | EXPLAIN | GRANT | GRANT ROLE |
-    IMPORT FOREIGN SCHEMA | LISTEN | LOAD | LOCK TABLE | MERGE | NOTIFY | PREPARE TRANSACTION |
-    COMMIT PREPARED | ROLLBACK PREPARED | REASSIGN OWNED | REFRESH MATERIALIZED VIEW | REINDEX |
-    REVOKE | REVOKE ROLE | SECURITY LABEL | SELECT INTO | SET | RESET | SHOW | SET ROLE | SET
-    SESSION AUTHORIZATION | SET CONSTRAINTS | TRUNCATE TABLE | UNLISTEN | VACUUM
+    ALTER DEFAULT PRIVILEGES | ALTER LARGE OBJECT | ALTER SYSTEM | ANALYZE | CALL | CHECKPOINT | CLUSTER |
+    COMMENT | COMMIT PREPARED | CREATE TABLE AS | DO | DROP OWNED | GRANT | GRANT ROLE |
+    IMPORT FOREIGN SCHEMA | LISTEN | LOAD | LOCK TABLE | NOTIFY | PREPARE TRANSACTION | REASSIGN OWNED |
+    REFRESH MATERIALIZED VIEW | REINDEX | REPACK | REVOKE | REVOKE ROLE | ROLLBACK PREPARED |
+    SECURITY LABEL | SET | SET CONSTRAINTS | UNLISTEN | VACUUM
     """
 )
 
@@ -67,13 +64,46 @@ def tag_glob(written: str) -> Segment:
         raise BadTag(f'"{written}" has more than {MAX_WILDCARDS} wildcards')
     segment = Segment(tuple(parts))
     if not any(segment.matches(tag) for tag in TAGS):
-        close = difflib.get_close_matches(pattern, sorted(TAGS), n=1, cutoff=0.6)
-        ask = f"; did you mean {close[0]}?" if close else ""
-        raise BadTag(f'no command is called "{written}"{ask}{_instead(pattern)}')
+        raise BadTag(f'no command is called "{written}"{_instead(pattern)}')
     return segment
 
 
+_OTHER_NAMES = {
+    "CREATE USER": "CREATE ROLE",
+    "ALTER USER": "ALTER ROLE",
+    "DROP USER": "DROP ROLE",
+    "CREATE GROUP": "CREATE ROLE",
+    "ALTER GROUP": "ALTER ROLE",
+    "DROP GROUP": "DROP ROLE",
+    "SELECT INTO": "CREATE TABLE AS",
+    "CREATE TEMP TABLE": "CREATE TABLE",
+    "CREATE TEMPORARY TABLE": "CREATE TABLE",
+}
+_ON_TABLES = frozenset(
+    {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "TRUNCATE TABLE", "COPY", "MERGE", "EXPLAIN"}
+)
+_ALWAYS_ALLOWED = frozenset(
+    {
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "SHOW",
+        "RESET",
+        "PREPARE",
+        "EXECUTE",
+        "DEALLOCATE",
+        "DISCARD",
+    }
+)
+
+
 def _instead(pattern: str) -> str:
-    if pattern in {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"}:
-        return f"; for tables write access: [{pattern.capitalize()}] with tables"
-    return ""
+    if pattern in _OTHER_NAMES:
+        return f"; here it is called {_OTHER_NAMES[pattern]}"
+    if pattern in _ON_TABLES:
+        return "; it is judged by what it does with tables: write access with tables"
+    if pattern in _ALWAYS_ALLOWED:
+        return "; it is part of the session language, which needs no rule"
+    close = difflib.get_close_matches(pattern, sorted(TAGS), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -14,7 +14,7 @@ help: ## Say what can be made
 
 .PHONY: demo
 demo: ## Run the quickstart without a cluster; TOUR=1, or no terminal: play the tour and end
-	@$(ENVIRONMENT) && python -m tollhouse_operator demo $(if $(TOUR),--tour)
+	@$(ENVIRONMENT) && tollhouse demo $(if $(TOUR),--tour)
 
 .PHONY: test
 test: lint types contracts tests ## Lint, types, contracts, unit tests, tests against real servers and a control plane
@@ -32,8 +32,8 @@ types: ## Check types
 	@$(ENVIRONMENT) && mypy && mypy -p kit
 
 .PHONY: contracts
-contracts: ## Check who may import whom
-	@$(ENVIRONMENT) && lint-imports
+contracts: ## Check who may import whom, and that the CRDs are those of the API types
+	@$(ENVIRONMENT) && lint-imports && python crds/generate.py --check
 
 .PHONY: tests
 tests: ## Run the tests; ARGS="tests/core -k masks" for some of them

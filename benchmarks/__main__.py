@@ -1,0 +1,71 @@
+"""`python -m benchmarks [NAME ...]`: measure, print a table, write benchmarks/latest.json.
+
+Names: userland, transactions, policy, apply. Without names: all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+# The test kit starts the real parts; it lives with the tests.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from benchmarks.measures import Measure, table, write
+
+LATEST = Path(__file__).with_name("latest.json")
+
+
+def userland() -> Sequence[Measure]:
+    from benchmarks import userland as one
+
+    return one.measure()
+
+
+def transactions() -> Sequence[Measure]:
+    from benchmarks import transactions as one
+
+    return one.measure()
+
+
+def policy() -> Sequence[Measure]:
+    from benchmarks import policy_latency as one
+
+    return one.measure()
+
+
+def apply() -> Sequence[Measure]:
+    from benchmarks import apply_to_ready as one
+
+    return one.measure()
+
+
+ALL: dict[str, Callable[[], Sequence[Measure]]] = {
+    "userland": userland,
+    "transactions": transactions,
+    "policy": policy,
+    "apply": apply,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Tollhouse.")
+    parser.add_argument("names", nargs="*", choices=[*ALL, []], help="what to measure; nothing: everything")
+    parser.add_argument("--output", type=Path, default=LATEST, help="where the JSON goes")
+    given = parser.parse_args()
+    found: list[Measure] = []
+    for name in given.names or ALL:
+        began = time.monotonic()
+        print(f"{name} ...", end=" ", flush=True, file=sys.stderr)
+        found += ALL[name]()
+        print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(table(found))
+    write(found, given.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -216,7 +216,7 @@ def _understood(answer: object, what: str) -> Mapping[str, Any]:
 
 def _refusal(error: exceptions.VaultError, what: str) -> VaultProblem:
     """By the kind of error alone; of its text only one fixed phrase of Vault's is recognised."""
-    said = " ".join(str(one) for one in error.errors or ()).lower()
+    said = str(error.errors or error.text or "")[:1024].lower()
     match error:
         case exceptions.Forbidden() | exceptions.Unauthorized():
             return VaultProblem(Trouble.DENIED, f"refused {what} (permission denied)")

@@ -256,14 +256,7 @@ class Close:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Poke:
-    """Empty another machine's outbox too: this one has changed it (a cancel)."""
-
-    machine: Machine
-
-
-Effect = SecureClient | Prove | Borrow | Dial | SendAside | Wait | Forget | Opened | Ready | Close | Poke
+Effect = SecureClient | Prove | Borrow | Dial | SendAside | Wait | Forget | Opened | Ready | Close
 
 
 @dataclass(slots=True)
@@ -284,6 +277,11 @@ class Machine(Protocol):
     @property
     def idle(self) -> bool:
         """Whether nothing is under way: the session could end without breaking a statement."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether a statement is under way; a session that is not may run into its idle time limit."""
         ...
 
     def client_data(self, data: bytes) -> None:

@@ -112,7 +112,7 @@ class Bench:
             else:
                 self._asked = (question, promise)
                 self._tools.wake()
-            return promise  # type: ignore[return-value]
+            return promise
 
         return facts
 

@@ -1,57 +1,68 @@
 """Content masks on what goes out: rows in both formats, and COPY.
 
-Text and the types that carry text are scanned, whatever their format; other types hold no text that a
-detector could find, unless they came as text, where their characters are scanned too.
+Text and the types that carry text are masked in place. Where a type cannot carry a mask, a value in which
+something is found becomes NULL: a number that is a card number, the binary form of an array.
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
 from struct import Struct
+from typing import Protocol
 
-from tollhouse_proxy.protocols.postgres.ledger import Scan
 from tollhouse_proxy.protocols.postgres.wire.backend import Field
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 
-TEXT, BINARY_TEXT, JSONB, SKIP, OPAQUE = 0, 1, 2, 3, 4
 
-_TEXT_LIKE = frozenset({18, 19, 25, 114, 142, 705, 1042, 1043, 2275, 194})
-"""char, name, text, json, xml, unknown, bpchar, varchar, cstring, pg_node_tree: binary is the text."""
-_JSONB = 3802
-_PLAIN = frozenset(
-    {
-        16,
-        20,
-        21,
-        23,
-        26,
-        700,
-        701,
-        790,
-        1082,
-        1083,
-        1114,
-        1184,
-        1186,
-        1266,
-        1700,
-        2950,
-        2278,
-        24,
-        2205,
-        28,
-        27,
-        29,
-    }
+class Scanner(Protocol):
+    """Masks content in text (`kits.content`); the same object where nothing was found."""
+
+    def scan(self, text: str) -> str:
+        """A plain text."""
+        ...
+
+    def scan_json(self, text: str) -> str:
+        """A JSON document."""
+        ...
+
+
+class Way(IntEnum):
+    """How a column is scanned."""
+
+    TEXT = 0
+    JSON = 1
+    JSONB_BINARY = 2
+    NUMBER_TEXT = 3
+    INTEGER_BINARY = 4
+    NUMERIC_BINARY = 5
+    OPAQUE = 6
+    NONE = 7
+
+
+_JSON, _JSONB, _NUMERIC = 114, 3802, 1700
+_TEXT_LIKE = frozenset({18, 19, 25, 142, 194, 705, 1042, 1043, 2275})
+"""char, name, text, xml, pg_node_tree, unknown, bpchar, varchar, cstring: their binary form is the text."""
+_NUMBERS = frozenset({20, 21, 23, 26, 700, 701, 790, _NUMERIC})
+_INTEGERS = frozenset({20})
+_SHORT = frozenset(
+    {16, 21, 23, 24, 26, 27, 28, 29, 700, 701, 790, 1082, 1083, 1114, 1184, 1186, 1266, 2205, 2278}
 )
-"""Numbers, dates, uuid, bool, oids: their binary form holds no text."""
+"""Binary forms too small or too regular to hold anything a detector knows."""
 
 _COUNT = Struct("!H")
 _SIZE = Struct("!i")
+_INT8 = Struct("!q")
+_NULL = b"\xff\xff\xff\xff"
+_COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+
+
+class ContentHeld(Exception):
+    """A value can neither be masked nor be taken out in the format it came in."""
 
 
 def plan(columns: tuple[Field, ...], formats: tuple[int, ...]) -> tuple[int, ...]:
     """How each column is scanned. `formats` are Bind's result formats; () takes the columns' own."""
-    return tuple(_way(one, _format(formats, at, one.format)) for at, one in enumerate(columns))
+    return tuple(_way(one.type, _format(formats, at, one.format)) for at, one in enumerate(columns))
 
 
 def _format(formats: tuple[int, ...], at: int, own: int) -> int:
@@ -60,80 +71,123 @@ def _format(formats: tuple[int, ...], at: int, own: int) -> int:
     return formats[0] if len(formats) == 1 else formats[at]
 
 
-def _way(column: Field, form: int) -> int:
+def _way(kind: int, form: int) -> Way:
+    if kind in _TEXT_LIKE:
+        return Way.TEXT
+    if kind == _JSON:
+        return Way.JSON
+    if kind == _JSONB:
+        return Way.JSONB_BINARY if form else Way.JSON
     if form == 0:
-        return TEXT
-    if column.type in _TEXT_LIKE:
-        return BINARY_TEXT
-    if column.type == _JSONB:
-        return JSONB
-    return SKIP if column.type in _PLAIN else OPAQUE
+        return Way.NUMBER_TEXT if kind in _NUMBERS else Way.TEXT
+    if kind in _INTEGERS:
+        return Way.INTEGER_BINARY
+    if kind == _NUMERIC:
+        return Way.NUMERIC_BINARY
+    return Way.NONE if kind in _SHORT else Way.OPAQUE
 
 
-def mask_row(message: bytes, ways: tuple[int, ...], scan: Scan) -> bytes:
+def mask_row(message: bytes, ways: tuple[int, ...], scanner: Scanner) -> bytes:
     """One DataRow with its contents masked. Raises ProtocolError when it is not what was described."""
-    count = _COUNT.unpack_from(message, 5)[0]
+    count: int = _COUNT.unpack_from(message, 5)[0]
     if count != len(ways):
         raise ProtocolError(f"a row of {count} columns where {len(ways)} were described")
-    parts: list[bytes] = [message[5:7]]
-    at, end = 7, len(message)
-    for way in ways:
-        if at + 4 > end:
-            raise ProtocolError("DataRow: the body ends too early")
-        size = _SIZE.unpack_from(message, at)[0]
-        at += 4
-        if size == -1:
-            parts.append(b"\xff\xff\xff\xff")
-            continue
-        if size < 0 or at + size > end:
-            raise ProtocolError("DataRow: a value's length is wrong")
-        value = _masked(message[at : at + size], way, scan)
-        parts.append(_SIZE.pack(len(value)))
-        parts.append(value)
-        at += size
-    if at != end:
-        raise ProtocolError("DataRow: bytes too many")
-    body = b"".join(parts)
+    body = message[5:7] + _mask_values(message, 7, len(message), ways, scanner)
     return b"D" + _SIZE.pack(len(body) + 4) + body
 
 
-def _masked(value: bytes, way: int, scan: Scan) -> bytes:
-    if way in {TEXT, BINARY_TEXT}:
-        return _scanned(value, scan)
-    if way == JSONB:
-        return value[:1] + _scanned(value[1:], scan)
-    if way == OPAQUE:
-        return _pieces(value, scan)
-    return value
+def _mask_values(data: bytes, at: int, end: int, ways: tuple[int, ...], scanner: Scanner) -> bytes:
+    parts: list[bytes] = []
+    for way in ways:
+        if at + 4 > end:
+            raise ProtocolError("a row ends too early")
+        size: int = _SIZE.unpack_from(data, at)[0]
+        at += 4
+        if size == -1:
+            parts.append(_NULL)
+            continue
+        if size < 0 or at + size > end:
+            raise ProtocolError("the length of a value in a row is wrong")
+        value = _masked(data[at : at + size], way, scanner)
+        parts += (_NULL,) if value is None else (_SIZE.pack(len(value)), value)
+        at += size
+    if at != end:
+        raise ProtocolError("a row has bytes too many")
+    return b"".join(parts)
 
 
-def _scanned(value: bytes, scan: Scan) -> bytes:
+def _masked(value: bytes, way: int, scanner: Scanner) -> bytes | None:
+    match way:
+        case Way.TEXT:
+            return _text(value, scanner)
+        case Way.JSON:
+            return _json(value, scanner)
+        case Way.JSONB_BINARY:
+            return value[:1] + _json(value[1:], scanner)
+        case Way.NUMBER_TEXT:
+            return _whole(value, _decoded(value), scanner)
+        case Way.INTEGER_BINARY:
+            return _whole(value, str(_INT8.unpack(value)[0]) if len(value) == 8 else "", scanner)
+        case Way.NUMERIC_BINARY:
+            return _whole(value, _numeric(value), scanner)
+        case Way.OPAQUE:
+            return _whole(value, value.decode("utf-8", errors="replace"), scanner)
+        case _:
+            return value
+
+
+def _decoded(value: bytes) -> str:
     try:
-        text = value.decode()
+        return value.decode()
     except UnicodeDecodeError:
         raise ProtocolError("a text value is not UTF-8") from None
-    found = scan(text)
+
+
+def _text(value: bytes, scanner: Scanner) -> bytes:
+    text = _decoded(value)
+    found = scanner.scan(text)
     return value if found is text or found == text else found.encode()
 
 
-def _pieces(value: bytes, scan: Scan) -> bytes:
-    """A binary form we do not know (arrays, composites, bytea ...): its layout cannot be rewritten, so a
-    value in which a detector finds something is not let out at all."""
-    text = value.decode("utf-8", errors="replace")
-    if scan(text) != text:
-        raise ContentHeld
-    return value
+def _json(value: bytes, scanner: Scanner) -> bytes:
+    text = _decoded(value)
+    found = scanner.scan_json(text)
+    return value if found is text or found == text else found.encode()
 
 
-class ContentHeld(Exception):
-    """A value cannot be masked in the format it came in."""
+def _whole(value: bytes, text: str, scanner: Scanner) -> bytes | None:
+    """All or nothing: NULL when something is found."""
+    return value if scanner.scan(text) == text else None
 
 
-def mask_copy(message: bytes, scan: Scan, form: int) -> bytes:
-    """One CopyData. The backend sends a line of text in each; binary rows are only looked at."""
+def _numeric(value: bytes) -> str:
+    """The digits of a numeric in its binary form: groups of four decimals, `weight` of the first."""
+    if len(value) < 8 or len(value) % 2:
+        return ""
+    groups = [_COUNT.unpack_from(value, at)[0] for at in range(8, len(value), 2)]
+    weight: int = Struct("!h").unpack_from(value, 2)[0]
+    whole = groups[: max(weight + 1, 0)] + [0] * min(max(weight + 1 - len(groups), 0), 64)
+    return "".join(f"{group:04d}" for group in whole).lstrip("0")
+
+
+def mask_copy(message: bytes, scanner: Scanner, form: int) -> bytes:
+    """One CopyData of a COPY TO: a line of text, or a binary row (of columns of unknown types)."""
     data = message[5:]
-    if form == 1:
-        _pieces(data, scan)
-        return message
-    value = _scanned(data, scan)
+    value = _copied_rows(data, scanner) if form == 1 else _text(data, scanner)
     return message if value is data else b"d" + _SIZE.pack(len(value) + 4) + value
+
+
+def _copied_rows(data: bytes, scanner: Scanner) -> bytes:
+    head = 0
+    if data.startswith(_COPY_SIGNATURE) and len(data) >= 19:
+        head = 19 + int(_SIZE.unpack_from(data, 15)[0])
+    if len(data) == head or data[head : head + 2] == b"\xff\xff":
+        return data
+    if len(data) < head + 2:
+        raise ContentHeld
+    count: int = _COUNT.unpack_from(data, head)[0]
+    try:
+        rows = _mask_values(data, head + 2, len(data), (Way.OPAQUE,) * count, scanner)
+    except ProtocolError:
+        raise ContentHeld from None
+    return data[: head + 2] + rows

@@ -33,7 +33,6 @@ from tollhouse_proxy.exchange import (
     NotProved,
     Opened,
     Outbox,
-    Poke,
     Prove,
     Proven,
     Ready,
@@ -144,6 +143,13 @@ class PostgresMachine:
             return False
         return self._session.quiet and self._session.status == "I" and not self._client_side.busy
 
+    @property
+    def busy(self) -> bool:
+        """Whether the client waits for an answer."""
+        if self._session is None or self._client_side is None:
+            return self._state is not State.READY
+        return bool(self._session.ledger) or self._client_side.busy or self._state is not State.READY
+
     def client_data(self, data: bytes) -> None:
         """Bytes from the client."""
         try:
@@ -175,14 +181,12 @@ class PostgresMachine:
             words = "the result would show a column that the policy hides; nothing of it was sent"
             self._break_off(EndReason.FAILURE, refuse.fatal("57P01", words), "a hidden column showed up")
         except ContentHeld:
-            words = "a value cannot be masked in the format that was asked for; nothing of it was sent"
-            hint = "Ask for the column as text."
-            self._break_off(
-                EndReason.REFUSED, refuse.fatal("57P01", words, "", hint), "a value could not be masked"
-            )
+            held = "a value cannot be masked in the format that was asked for; nothing of it was sent"
+            last = refuse.fatal("57P01", held, "", "Ask for it as text.")
+            self._break_off(EndReason.REFUSED, last, "a value could not be masked")
         except ProtocolError as error:
-            words = refuse.fatal("08006", "the backend broke the protocol")
-            self._break_off(EndReason.BACKEND, words, str(error))
+            last = refuse.fatal("08006", "the backend broke the protocol")
+            self._break_off(EndReason.BACKEND, last, str(error))
         self._after()
 
     def receive(self, happening: Input) -> None:
@@ -194,6 +198,7 @@ class PostgresMachine:
 
     def cancel(self) -> None:
         """A cancel request with this session's key came, on another connection."""
+        self._tools.wake()
         if self._bench is not None and self._bench.cancel():
             self._go_on()
         elif self._session is not None and self._session.ledger:
@@ -210,7 +215,7 @@ class PostgresMachine:
                 self._proven(identity)
             case NotProved(reason=reason):
                 self._expect(State.PROVING)
-                self._turn_away("28P01", f"identity not proved: {reason}", _TOKEN_HINT)
+                self._turn_away("28P01", f"identity not proved: {reason}", _ADVICE)
             case CredentialLent():
                 self._expect(State.BORROWING)
                 self._credential = happening
@@ -234,8 +239,8 @@ class PostgresMachine:
             case ClientGone():
                 self._end(EndReason.CLIENT, b"", "the client is gone")
             case BackendGone():
-                words = refuse.fatal("08006", "the backend closed the connection")
-                self._break_off(EndReason.BACKEND, words, "the backend closed the connection")
+                gone = "the backend closed the connection"
+                self._break_off(EndReason.BACKEND, refuse.fatal("08006", gone), gone)
             case _:
                 assert_never(happening)
 
@@ -259,7 +264,6 @@ class PostgresMachine:
         session = self._around.cancels.find(request.pid, request.key)
         if isinstance(session, PostgresMachine):
             session.cancel()
-            self.outbox.effects.append(Poke(session))
         self._state = State.OVER
         self.outbox.effects.append(Close(EndReason.CLIENT, "cancel request"))
 
@@ -297,7 +301,9 @@ class PostgresMachine:
             self.outbox.effects.append(Close(EndReason.REFUSED, str(refused)))
             return
         self._state = State.BORROWING
-        self.outbox.effects.append(Opened(self._judge, identity.expires_at))
+        self.outbox.effects.append(
+            Opened(self._judge, identity.expires_at if self._served.ends_with_token else None)
+        )
         self.outbox.effects.append(Borrow())
 
     def _introduce(self, opened: BackendOpened) -> None:
@@ -452,4 +458,4 @@ class PostgresMachine:
         self.outbox.effects.append(SendAside(self._served.target, GREETING, data))
 
 
-_TOKEN_HINT = "The password is your token: it must be valid, and meant for this connection's audience."
+_ADVICE = "The password is your token: it must be valid, and meant for this connection's audience."

@@ -2,8 +2,8 @@
 
 A refused statement never reaches the backend. Where the backend must know that something failed (a
 transaction block or a pipeline is open, or answers are still owed) a text that can only be a syntax error
-goes in its place: the transaction then really is aborted, the backend skips what PostgreSQL says it skips, and
-the client reads our error at its place in the order of answers.
+goes in its place: the transaction then really is aborted, the backend skips what PostgreSQL says it skips,
+and the client reads our error at its place in the order of answers.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from tollhouse_core.decision import Obligations, Permitted
 from tollhouse_core.operation import Access, AccessKind, Operation, Verb
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.bench import Bench
+from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import RESERVED
-from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run, Scan
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Change, Portal, Prepared
 from tollhouse_proxy.protocols.postgres.spelling import spelled
 from tollhouse_proxy.protocols.postgres.sql.statement import (
@@ -55,7 +56,7 @@ class Desk:
         self.upkeep = upkeep
         self.bench = bench
         self.dialect = dialect
-        self._scanners: dict[object, Scan | None] = {}
+        self._scanners: dict[object, Scanner | None] = {}
 
     # ------------------------------------------------------------ understanding
 
@@ -90,7 +91,7 @@ class Desk:
 
     def rewritten(self, statement: Statement, obligations: Obligations) -> Rewritten:
         """What is sent instead. Raises CannotRewrite."""
-        found = self.dialect.rewrite(statement, obligations, self.upkeep.catalog, self.upkeep.settings)
+        found = self.dialect.rewrite(statement, obligations)
         if spelled(statement.text, found.edits) != found.text:
             raise CannotRewrite("the rewritten statement does not match its edits")
         return found
@@ -211,7 +212,7 @@ class Desk:
             formats=formats,
         )
 
-    def scanner(self, obligations: Obligations) -> Scan | None:
+    def scanner(self, obligations: Obligations) -> Scanner | None:
         """Masks content that goes out; None where nothing must be looked for."""
         if not obligations.content:
             return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tollhouse_core.decision import Obligations
-from tollhouse_proxy.protocols.postgres.ledger import Scan
+from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, SessionSettings, Statement
 
 Rows = Sequence[Sequence[str | None]]
@@ -18,16 +18,16 @@ class Dialect:
     """The functions of `sql` and the queries its catalog is made of.
 
     understand(text, catalog, settings) -> statements; raises NotUnderstood.
-    rewrite(statement, obligations, catalog, settings) -> what is sent; raises CannotRewrite.
+    rewrite(statement, obligations) -> what is sent; raises CannotRewrite.
     catalog(rows of each of `queries`) -> a snapshot with an `epoch`; equal epochs, equal contents.
     scanner(obligations) -> masks content in text that goes out; None where there is none.
     may_set(name, value) -> whether a setting is harmless; raises NotUnderstood.
     """
 
     understand: Callable[[str, Any, SessionSettings], tuple[Statement, ...]]
-    rewrite: Callable[[Statement, Obligations, Any, SessionSettings], Rewritten]
+    rewrite: Callable[[Statement, Obligations], Rewritten]
     catalog: Callable[[Mapping[str, Rows]], Any]
-    scanner: Callable[[Obligations], Scan | None]
+    scanner: Callable[[Obligations], Scanner | None]
     may_set: Callable[[str, str | None], bool]
     split_path: Callable[[str], tuple[str, ...]]
     queries: Mapping[str, str]

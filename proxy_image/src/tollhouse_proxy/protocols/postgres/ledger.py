@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.names import Change
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionEffect
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
@@ -32,9 +33,6 @@ class Kind(IntEnum):
 Positions = Callable[[int], int]
 """Maps a 1-based character position in what was sent to one in what the client wrote."""
 
-Scan = Callable[[str], str]
-"""Masks content in one text value."""
-
 
 @dataclass(slots=True, eq=False)
 class Run:
@@ -44,7 +42,7 @@ class Run:
     effect: SessionEffect
     guarded: bool = False
     forbidden: frozenset[tuple[int, int]] = frozenset()
-    scan: Scan | None = None
+    scan: Scanner | None = None
     rows: int = 0
     size: int = 0
     columns: tuple[int, ...] | None = None

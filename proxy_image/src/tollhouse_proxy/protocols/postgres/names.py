@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 class Prepared:
     """A statement the server has under a name. `statement` None is the empty text.
 
-    `rewritten` is what the server was given under `obligations`; `statement` was understood on the ground `epoch`.
-    `by_sql`: made by PREPARE or DECLARE. `renewed`: `statement` is
+    `rewritten` is what the server was given under `obligations`; `statement` was understood on the
+    ground `epoch`. `by_sql`: made by PREPARE or DECLARE. `renewed`: `statement` is
     newer than `rewritten`. `permitted` is the last verdict, kept while it can be used again.
     """
 
     text: str
     statement: Statement | None
     types: tuple[int, ...] = ()
-    obligations: Obligations = Obligations()
+    obligations: Obligations = field(default_factory=Obligations)
     rewritten: Rewritten | None = None
     epoch: str = ""
     by_sql: bool = False

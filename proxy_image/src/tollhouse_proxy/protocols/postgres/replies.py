@@ -229,9 +229,7 @@ class Replies:
         if report.fields.get("V", report.fields.get("S")) in {"FATAL", "PANIC"}:
             detail = f"the backend ended the session ({code})"
             self._state.outbox.effects.append(Close(EndReason.BACKEND, detail))
-            return passed_on(
-                report, guarded=True if head and self._guards(head) else False, positions=None
-            ).encode()
+            return passed_on(report, guarded=bool(head and self._guards(head)), positions=None).encode()
         if head is None or head.kind is Kind.SYNC:
             raise BackendBroke("the backend reports an error that belongs to nothing")
         self._state.copy_in = False

@@ -14,7 +14,7 @@ class Served:
     database: for a client that names none. databases: further ones a client may name.
     default_schema: where policies look for names without a schema.
     requires_tls: a token is asked for under TLS only. roles: the users a client may ask for; empty: its
-    `user` is ignored.
+    `user` is ignored. ends_with_token: a session ends when its token runs out.
     """
 
     namespace: str
@@ -24,6 +24,7 @@ class Served:
     databases: tuple[str, ...] = ()
     default_schema: str = "public"
     requires_tls: bool = True
+    ends_with_token: bool = True
     roles: frozenset[str] = field(default_factory=frozenset)
 
     def chosen(self, database: str, user: str) -> str | None:

@@ -94,7 +94,7 @@ def _options(text: str) -> Iterator[tuple[str, str]]:
     for word in words:
         if word == "-c":
             word = next(words, "")
-        elif word.startswith("-c") or word.startswith("--"):
+        elif word.startswith(("-c", "--")):
             word = word[2:]
         else:
             raise StartupRefused("42501", f"the option {word!r} is not served", "Use -c name=value.")

@@ -8,6 +8,7 @@ the client wrote.
 from __future__ import annotations
 
 from tollhouse_proxy.protocols.postgres.ledger import Positions
+from tollhouse_proxy.protocols.postgres.sql.guards import OUTSIDE_FILTER
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
 
 _WITHHELD = "Details are withheld: the statement touches masked or filtered data."
@@ -44,6 +45,7 @@ _SAID = {
     "0A000": "not supported",
     "21000": "a subquery gave more than one row",
 }
+_OUTSIDE = "A row filter binds writes too: rows outside it can be neither made nor changed."
 _CLASSES = {
     "22": "a value could not be processed",
     "23": "a constraint is violated",
@@ -71,6 +73,9 @@ def passed_on(report: Report, *, guarded: bool, positions: Positions | None) -> 
 
 def _anew(report: Report) -> dict[str, str]:
     code = report.fields.get("C", "XX000")
+    if OUTSIDE_FILTER in report.fields.get("M", ""):
+        severity = {key: report.fields[key] for key in "SV" if key in report.fields}
+        return {**severity, "C": "44000", "M": "the row is outside the rows you may write", "H": _OUTSIDE}
     said = _SAID.get(code) or _CLASSES.get(code[:2]) or "the backend reported an error"
     fields = {key: report.fields[key] for key in _KEPT_WITH_POSITION if key in report.fields}
     fields["M"] = said if report.kind == "E" else "a notice was withheld"

@@ -1,0 +1,67 @@
+"""The Dialect that serves: `sql`, and content masks from the kits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tollhouse_core.decision import Obligations
+from tollhouse_proxy.kits.content import ContentScanner
+from tollhouse_proxy.protocols.postgres import sql
+from tollhouse_proxy.protocols.postgres.content import Scanner
+from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
+from tollhouse_proxy.protocols.postgres.sql.session_settings import may_set, split_path
+from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, Rewritten, Statement
+from tollhouse_proxy.protocols.postgres.sql.understand import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Scanners:
+    """Several content masks, one behind the other."""
+
+    each: Sequence[ContentScanner]
+
+    def scan(self, text: str) -> str:
+        """See Scanner."""
+        for one in self.each:
+            text = one.scan(text)
+        return text
+
+    def scan_json(self, text: str) -> str:
+        """See Scanner."""
+        for one in self.each:
+            text = one.scan_json(text)
+        return text
+
+
+def sql_dialect(keys: MaskKeys) -> Dialect:
+    """`keys` are those of Token masks."""
+
+    def rewrite(statement: Statement, obligations: Obligations) -> Rewritten:
+        plan = statement.plan
+        if not isinstance(plan, Plan):
+            raise CannotRewrite("the statement was not understood here")
+        return sql.rewrite(statement, obligations, plan.names.catalog, plan.names.settings, keys)
+
+    def scanner(obligations: Obligations) -> Scanner | None:
+        found = [ContentScanner(one.detectors, one.mask, _key(one.mask, keys)) for one in obligations.content]
+        return Scanners(found) if found else None
+
+    return Dialect(
+        understand=sql.understand,
+        rewrite=rewrite,
+        catalog=sql.Catalog.from_rows,
+        scanner=scanner,
+        may_set=may_set,
+        split_path=split_path,
+        queries=sql.CATALOG_QUERIES,
+        fingerprint=sql.FINGERPRINT_QUERY,
+        snapshot=sql.SNAPSHOT_QUERY,
+    )
+
+
+def _key(mask: Any, keys: MaskKeys) -> bytes:
+    scope = getattr(mask, "scope", None)
+    return b"" if scope is None else keys.of(scope)

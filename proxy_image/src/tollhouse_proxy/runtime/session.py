@@ -1,0 +1,465 @@
+"""One client: its connection, its backend's, and the machine between them.
+
+Callbacks are synchronous. Bytes go into the machine, its outbox is emptied at once; only log-in, dialling and
+verdicts that wait are tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tollhouse_core.clock import Clock
+from tollhouse_core.decision import SessionTerms
+from tollhouse_proxy.exchange import (
+    BackendGone,
+    BackendOpened,
+    BackendUnreachable,
+    Borrow,
+    ClientGone,
+    ClientSecured,
+    Close,
+    CredentialLent,
+    CredentialRefused,
+    Dial,
+    Effect,
+    EndNow,
+    EndReason,
+    Forget,
+    Input,
+    Machine,
+    MachineFactory,
+    NotProved,
+    Opened,
+    Prove,
+    Proven,
+    Ready,
+    SecureClient,
+    SendAside,
+    Settled,
+    Tools,
+    Wait,
+    Woken,
+)
+from tollhouse_proxy.ports.credentials import CredentialSource, CredentialUnavailable
+from tollhouse_proxy.ports.identity import IdentityProver, NotProven, ProofUnavailable
+from tollhouse_proxy.ports.judging import OpenSession
+from tollhouse_proxy.runtime.dialing import BackendWire, Unreachable, dial, no_delay, send_aside
+from tollhouse_proxy.runtime.lease import Lease
+
+log = logging.getLogger("tollhouse.session")
+
+_LINGER_SECONDS = 5.0
+"""How long a client may take to read the last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What sessions are made with. `certificate` gives the context for TLS with clients, None while there is
+    none."""
+
+    factory: MachineFactory
+    prover: IdentityProver
+    credentials: CredentialSource
+    clock: Clock
+    certificate: Callable[[], ssl.SSLContext | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Seconds: until a client must be logged in, until a backend must have answered."""
+
+    login: float = 10.0
+    dial: float = 10.0
+
+
+class ClientSession(asyncio.Protocol):
+    """asyncio's protocol for the client's connection. `ended` is called once, when all is over."""
+
+    def __init__(self, parts: Parts, limits: TimeLimits, ended: Callable[[ClientSession], None]) -> None:
+        self._parts = parts
+        self._limits = limits
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._machine: Machine | None = None
+        self._client: asyncio.Transport | None = None
+        self._backend: BackendWire | None = None
+        self._judge: OpenSession | None = None
+        self._lease: Lease | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waits: dict[int, asyncio.Task[None]] = {}
+        self._securing = False
+        self._early = bytearray()
+        self._flushing = False
+        self._over = False
+        self._unwanted = False
+        self._client_full = False
+        self._backend_full = False
+        self._client_paused = False
+        self._began = parts.clock.monotonic()
+        self._ready_at: float | None = None
+        self._heard = self._began
+        self._expires_at: datetime | None = None
+
+    def turn_away(self) -> None:
+        """There are too many: the connection is closed as soon as it is made."""
+        self._unwanted = True
+
+    # ------------------------------------------------------------ the client's connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio's."""
+        assert isinstance(transport, asyncio.Transport)
+        self._client = transport
+        if self._unwanted:
+            self._finish(EndReason.REFUSED, "too many connections")
+            return
+        no_delay(transport)
+        tools = Tools(self._loop.create_future, self._wake)
+        self._machine = self._parts.factory(
+            _address(transport),
+            secure=False,
+            can_secure=self._parts.certificate() is not None,
+            tools=tools,
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio's."""
+        if (
+            self._securing
+        ):  # decrypted already, but the new transport is not ours yet: an answer would be plain
+            self._early += data
+            return
+        self._heard = self._parts.clock.monotonic()
+        machine = self._machine
+        if machine is None or self._over:
+            return
+        try:
+            machine.client_data(data)
+        except Exception as error:
+            self._crash(error)
+        self._flush()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """asyncio's."""
+        self._tell(ClientGone())
+        self._finish(EndReason.CLIENT, "")
+
+    def pause_writing(self) -> None:
+        """asyncio's: the client reads too slowly."""
+        self._client_full = True
+        if self._backend is not None and self._backend.transport is not None:
+            self._backend.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """asyncio's."""
+        self._client_full = False
+        if self._backend is not None and self._backend.transport is not None:
+            self._backend.transport.resume_reading()
+
+    # ------------------------------------------------------------ the backend's connection
+
+    def _backend_data(self, data: bytes) -> None:
+        machine = self._machine
+        if machine is None or self._over:
+            return
+        try:
+            machine.backend_data(data)
+        except Exception as error:
+            self._crash(error)
+        self._flush()
+
+    def _backend_gone(self) -> None:
+        self._tell(BackendGone())
+
+    def _backend_slow(self, full: bool) -> None:
+        self._backend_full = full
+        self._pace_client()
+
+    # ------------------------------------------------------------ the machine
+
+    @property
+    def idle(self) -> bool:
+        """Whether it could end without breaking a statement."""
+        return self._machine is None or self._machine.idle
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client is logged in."""
+        return self._ready_at is not None and not self._over
+
+    def tell(self, happening: Input) -> None:
+        """Something happened that the machine must know."""
+        self._tell(happening)
+
+    def check_time(self) -> None:
+        """Ends the session when one of its time limits is over."""
+        if self._over or self._machine is None:
+            return
+        ending = self._overdue()
+        if ending is not None:
+            self._tell(ending)
+
+    def _overdue(self) -> EndNow | None:
+        now = self._parts.clock.monotonic()
+        if self._ready_at is None and now - self._began >= self._limits.login:
+            return EndNow(EndReason.TIMEOUT, "the log-in took too long")
+        if self._expires_at is not None and self._parts.clock.now() >= self._expires_at:
+            return EndNow(EndReason.EXPIRED, "the token has expired", "Connect again with a fresh token.")
+        if self._judge is None or self._ready_at is None:
+            return None
+        if lost := self._judge.lost:
+            return EndNow(EndReason.REVOKED, lost)
+        return self._out_of_terms(self._judge.terms, now)
+
+    def _out_of_terms(self, terms: SessionTerms, now: float) -> EndNow | None:
+        most, silent = terms.max_duration_seconds, terms.idle_timeout_seconds
+        if most is not None and now - self._began >= most:
+            return EndNow(EndReason.MAXIMUM, f"the session has lasted {most:g} seconds, its maximum")
+        if silent is None or now - self._heard < silent:
+            return None
+        if self._machine is not None and self._machine.busy:
+            self._heard = now
+            return None
+        return EndNow(EndReason.IDLE, f"the session was idle for {silent:g} seconds")
+
+    def _wake(self) -> None:
+        self._loop.call_soon(self._tell, Woken())
+
+    def _tell(self, happening: Input) -> None:
+        machine = self._machine
+        if machine is None or self._over:
+            return
+        try:
+            machine.receive(happening)
+        except Exception as error:
+            self._crash(error)
+        self._flush()
+
+    def _crash(self, error: Exception) -> None:
+        """Fail closed: this session ends, no other is touched. The error's own words may hold data of the
+        session and are not logged; where it happened is."""
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+        log.error("a session ended by %s at %s", type(error).__name__, where)
+        assert self._machine is not None
+        outbox = self._machine.outbox
+        outbox.client.clear()
+        outbox.backend.clear()
+        words = "an internal error ended this session; nothing was let through"
+        try:
+            self._machine.receive(EndNow(EndReason.FAILURE, words))
+        except Exception:
+            log.exception("a session could not say good-bye", exc_info=False)
+        outbox.effects.append(Close(EndReason.FAILURE, type(error).__name__))
+
+    # ------------------------------------------------------------ the outbox
+
+    def _flush(self) -> None:
+        machine = self._machine
+        if machine is None or self._flushing:
+            return
+        self._flushing = True
+        outbox = machine.outbox
+        try:
+            while outbox.backend or outbox.client or outbox.effects:
+                if outbox.backend:
+                    self._write_backend(outbox.backend)
+                if outbox.client:
+                    self._write_client(outbox.client)
+                if outbox.effects:
+                    effects = outbox.effects[:]
+                    outbox.effects.clear()
+                    for effect in effects:
+                        self._perform(effect)
+        finally:
+            self._flushing = False
+        self._pace_client()
+
+    def _write_backend(self, pieces: list[bytes]) -> None:
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        wire = self._backend
+        if wire is not None and wire.transport is not None and not wire.transport.is_closing():
+            wire.transport.write(data)
+
+    def _write_client(self, pieces: list[bytes]) -> None:
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        if self._client is not None and not self._client.is_closing() and not self._over:
+            self._client.write(data)
+
+    def _pace_client(self) -> None:
+        """Reads the client only while its bytes can be taken."""
+        machine, client = self._machine, self._client
+        if machine is None or client is None or self._securing or self._over:
+            return
+        pause = self._backend_full or not machine.outbox.hungry
+        if pause is not self._client_paused:
+            self._client_paused = pause
+            if pause:
+                client.pause_reading()
+            else:
+                client.resume_reading()
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case SecureClient():
+                self._secure_client()
+            case Prove():
+                self._spawn(self._prove(effect))
+            case Borrow():
+                self._spawn(self._borrow())
+            case Dial():
+                self._spawn(self._dial(effect))
+            case SendAside():
+                aside = send_aside(effect.target, effect.greeting, effect.data, self._limits.dial)
+                _keep(self._loop.create_task(aside))
+            case Wait():
+                self._waits[effect.number] = self._spawn(self._wait(effect))
+            case Forget():
+                task = self._waits.pop(effect.number, None)
+                if task is not None:
+                    task.cancel()
+            case Opened():
+                self._judge, self._expires_at = effect.judge, effect.expires_at
+            case Ready():
+                self._ready_at = self._parts.clock.monotonic()
+            case Close():
+                self._finish(effect.reason, effect.detail)
+
+    # ------------------------------------------------------------ what takes time
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _secure_client(self) -> None:
+        assert self._client is not None
+        self._client.pause_reading()  # a handshake that is already on its way must not reach us as data
+        self._securing = True
+        self._spawn(self._start_tls())
+
+    async def _start_tls(self) -> None:
+        context = self._parts.certificate()
+        assert self._client is not None
+        assert context is not None
+        try:
+            secured = await self._loop.start_tls(
+                self._client, self, context, server_side=True, ssl_handshake_timeout=self._limits.login
+            )
+        except (OSError, ssl.SSLError, ConnectionError, TimeoutError):
+            self._finish(EndReason.CLIENT, "the TLS handshake failed")
+            return
+        if secured is None:
+            self._finish(EndReason.CLIENT, "the TLS handshake failed")
+            return
+        self._client = secured
+        self._securing = False
+        self._tell(ClientSecured())
+        if self._early:
+            data = bytes(self._early)
+            self._early.clear()
+            self.data_received(data)
+
+    async def _prove(self, effect: Prove) -> None:
+        try:
+            identity = await self._parts.prover.prove(effect.token)
+        except NotProven as error:
+            self._tell(NotProved(str(error), isinstance(error, ProofUnavailable)))
+            return
+        self._tell(Proven(identity))
+
+    async def _borrow(self) -> None:
+        self._lease = Lease(self._parts.credentials, self._parts.clock, self._credential_ended)
+        try:
+            credential = await self._lease.acquire()
+        except CredentialUnavailable as error:
+            self._tell(CredentialRefused(str(error)))
+            return
+        self._tell(CredentialLent(credential.username, credential.password))
+
+    def _credential_ended(self, words: str) -> None:
+        self._tell(EndNow(EndReason.MAXIMUM, words, "Connect again."))
+
+    async def _dial(self, effect: Dial) -> None:
+        try:
+            opened = await dial(effect.target, effect.greeting, self._limits.dial)
+        except Unreachable as error:
+            self._tell(BackendUnreachable(str(error)))
+            return
+        transport = opened.wire.transport
+        if self._over:
+            if transport is not None:
+                transport.abort()
+            return
+        self._backend = opened.wire
+        opened.wire.attach(self._backend_data, self._backend_gone, self._backend_slow)
+        self._tell(BackendOpened(opened.certificate_hash, opened.verified))
+
+    async def _wait(self, effect: Wait) -> None:
+        try:
+            value = await effect.awaitable
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._waits.pop(effect.number, None)
+            self._tell(Settled(effect.number, error=error))
+            return
+        self._waits.pop(effect.number, None)
+        self._tell(Settled(effect.number, value))
+
+    # ------------------------------------------------------------ the end
+
+    def _finish(self, reason: EndReason, detail: str) -> None:
+        if self._over:
+            return
+        self._over = True
+        current = asyncio.current_task()
+        for task in tuple(self._tasks):
+            if task is not current:
+                task.cancel()
+        self._close_transports()
+        if self._judge is not None:
+            self._judge.close(f"{reason.value}: {detail}" if detail else reason.value)
+        if self._lease is not None:
+            _keep(self._loop.create_task(self._lease.release()))
+        self._ended(self)
+
+    def _close_transports(self) -> None:
+        if self._backend is not None and self._backend.transport is not None:
+            self._backend.transport.close()
+        if self._client is not None:
+            self._client.close()
+            self._loop.call_later(_LINGER_SECONDS, self._client.abort)
+
+
+_kept: set[asyncio.Task[Any]] = set()
+
+
+def _keep(task: asyncio.Task[Any]) -> None:
+    """Holds a task that outlives its session until it is done."""
+    _kept.add(task)
+    task.add_done_callback(_kept.discard)
+
+
+async def errands(seconds: float) -> None:
+    """Waits (bounded) for what outlived its session: leases given back, cancels sent."""
+    if _kept:
+        await asyncio.wait(tuple(_kept), timeout=seconds)
+
+
+def _address(transport: asyncio.Transport) -> str:
+    peer = transport.get_extra_info("peername")
+    if isinstance(peer, tuple) and len(peer) >= 2:
+        host = f"[{peer[0]}]" if ":" in str(peer[0]) else str(peer[0])
+        return f"{host}:{peer[1]}"
+    return "local"

@@ -34,7 +34,7 @@ class Gate:
         """Replace the bundle by one that trusts the issuer on these terms."""
         self.bundle = trust(provider("corp", oidc={"issuer": self.issuer.url, **oidc}))
 
-    def claims(self, **changes: object) -> dict[str, object]:
+    def claims(self, **changes: Any) -> dict[str, object]:
         """Claims of a token that is good for an hour; a change to None takes one away."""
         now = int(self.clock.now().timestamp())
         whole: dict[str, object] = {
@@ -49,10 +49,10 @@ class Gate:
         whole |= changes
         return {name: value for name, value in whole.items() if value is not None}
 
-    def token(self, key: SigningKey | None = None, header: Any = None, **changes: object) -> str:
+    def token(self, key: SigningKey | None = None, header: Any = None, **changes: Any) -> str:
         """Signed by the issuer's first key."""
         return (key or self.issuer.keys[0]).sign(self.claims(**changes), header)
 
-    async def prove(self, token: str | None = None, **changes: object) -> Identity:
+    async def prove(self, token: str | None = None, **changes: Any) -> Identity:
         """Proves `token`, or an honest one with these claims changed."""
         return await self.prover.prove(Secret(self.token(**changes) if token is None else token))

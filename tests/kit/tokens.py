@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from joserfc import jws
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 
@@ -25,14 +25,14 @@ def b64(data: bytes) -> str:
 class SigningKey:
     """A private key as an issuer has it. `kid` is its name in the key set and in token headers."""
 
-    key: Key
+    key: ECKey | OKPKey | RSAKey
     algorithm: str
     kid: str
 
     def public(self, **changes: object) -> dict[str, Any]:
         """The public JWK; a change to None takes the member away."""
-        document = {**self.key.as_dict(private=False), "kid": self.kid, "use": "sig", "alg": self.algorithm}
-        document |= changes
+        document: dict[str, Any] = dict(self.key.as_dict(private=False))
+        document |= {"kid": self.kid, "use": "sig", "alg": self.algorithm, **changes}
         return {name: value for name, value in document.items() if value is not None}
 
     def sign(

@@ -45,7 +45,12 @@ class DurableBao:
         self.unseal()
 
     def start(self) -> None:
-        command = [program(), "server", f"-config={self._folder}/config.hcl", "-log-level=warn"]
+        command: list[str | Path] = [
+            program(),
+            "server",
+            f"-config={self._folder}/config.hcl",
+            "-log-level=warn",
+        ]
         self.server = process.start("OpenBao", command, log=self._folder / "bao.log")
         wait.until(self._answers, within=30, what="OpenBao answers")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,10 +17,13 @@ from tollhouse_proxy.ports.identity import NotProven
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
-def seconds_from_now(**changes: float) -> Callable[[Gate], str]:
-    return lambda gate: gate.token(
-        **{name: gate.clock.now().timestamp() + by for name, by in changes.items()}
-    )
+def seconds_from_now(**seconds: float) -> Callable[[Gate], str]:
+    def make(gate: Gate) -> str:
+        now = gate.clock.now().timestamp()
+        changes: dict[str, Any] = {name: now + by for name, by in seconds.items()}
+        return gate.token(**changes)
+
+    return make
 
 
 HONEST: dict[str, Callable[[Gate], str]] = {
@@ -215,9 +219,16 @@ async def test_an_unverified_address_names_nobody(verified: object, gate: Gate) 
 
 async def test_required_claims_must_be_there_with_that_value(gate: Gate) -> None:
     gate.trust_oidc(requiredClaims={"tenant": "blue", "mfa": "true", "org.id": "7"})
-    good: dict[str, object] = {"tenant": "blue", "mfa": True, "org": {"id": 7}}
+    good: dict[str, Any] = {"tenant": "blue", "mfa": True, "org": {"id": 7}}
     assert (await gate.prove(**good)).name == "planner"
-    for wrong in ({"tenant": "red"}, {"tenant": None}, {"tenant": ["blue"]}, {"mfa": False}, {"org": {}}):
+    wrongs: list[dict[str, Any]] = [
+        {"tenant": "red"},
+        {"tenant": None},
+        {"tenant": ["blue"]},
+        {"mfa": False},
+        {"org": {}},
+    ]
+    for wrong in wrongs:
         with pytest.raises(NotProven, match="required here"):
             await gate.prove(**{**good, **wrong})
 
@@ -226,7 +237,13 @@ async def test_authorized_parties_are_a_list_of_who_may_have_asked_for_the_token
     gate.trust_oidc(authorizedParties=["agents"])
     assert (await gate.prove(azp="agents")).name == "planner"
     assert (await gate.prove(client_id="agents")).name == "planner"
-    for wrong in ({}, {"azp": "other"}, {"azp": "other", "client_id": "agents"}, {"client_id": ["agents"]}):
+    wrongs: list[dict[str, Any]] = [
+        {},
+        {"azp": "other"},
+        {"azp": "other", "client_id": "agents"},
+        {"client_id": ["agents"]},
+    ]
+    for wrong in wrongs:
         with pytest.raises(NotProven, match="party"):
             await gate.prove(**wrong)
 

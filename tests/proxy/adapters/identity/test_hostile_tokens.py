@@ -20,7 +20,7 @@ from tollhouse_proxy.ports.identity import NotProven
 Forge = Callable[[Gate], str]
 
 
-def with_claims(**changes: object) -> Forge:
+def with_claims(**changes: Any) -> Forge:
     return lambda gate: gate.token(**changes)
 
 
@@ -30,7 +30,12 @@ def with_header(**changes: object) -> Forge:
 
 def later(name: str, seconds: float) -> Forge:
     """The claim `name` set to so many seconds from now."""
-    return lambda gate: gate.token(**{name: gate.clock.now().timestamp() + seconds})
+
+    def forge(gate: Gate) -> str:
+        changes: dict[str, Any] = {name: gate.clock.now().timestamp() + seconds}
+        return gate.token(**changes)
+
+    return forge
 
 
 def json_with(replaced: str, by: str) -> Forge:

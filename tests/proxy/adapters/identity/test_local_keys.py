@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,9 @@ from tollhouse_proxy.ports.identity import NotProven, ProofUnavailable
 LOCAL = signing_key("ES256", "tollhouse-local-1")
 CORP = "https://127.0.0.1:1/corp"
 CLUSTER = "https://kubernetes.default.svc"
-ACCOUNT = {"kubernetes.io": {"namespace": "agents", "serviceaccount": {"name": "triage", "uid": "u"}}}
+ACCOUNT: dict[str, Any] = {
+    "kubernetes.io": {"namespace": "agents", "serviceaccount": {"name": "triage", "uid": "u"}}
+}
 
 
 @pytest.fixture

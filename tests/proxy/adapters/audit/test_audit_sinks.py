@@ -167,9 +167,9 @@ async def test_with_spool_lines_wait_on_disk_and_are_delivered_in_order(tmp_path
     blocked.mkdir()
     path = blocked / "audit.jsonl"
     path.mkdir()
-    async with audit(FileOutput(path), spool_folder=tmp_path / "spool") as sinks:
-        sinks.configure(WhenUnavailable.SPOOL)
-        await until(lambda: _accepts(sinks, OPENED))
+    spool = tmp_path / "spool"
+    async with audit(FileOutput(path), spool_folder=spool, when_unavailable=WhenUnavailable.SPOOL) as sinks:
+        sinks.accept(OPENED)
         sinks.accept(event(1, text="SELECT 1"))
         await sinks.flush()
         assert len((tmp_path / "spool" / "0.jsonl").read_bytes().splitlines()) == 2
@@ -184,9 +184,9 @@ async def test_with_spool_lines_wait_on_disk_and_are_delivered_in_order(tmp_path
 async def test_a_spool_left_behind_is_delivered_by_the_next_process(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     path.mkdir()
-    async with audit(FileOutput(path), spool_folder=tmp_path / "spool") as sinks:
-        sinks.configure(WhenUnavailable.SPOOL)
-        await until(lambda: _accepts(sinks, OPENED))
+    spool = tmp_path / "spool"
+    async with audit(FileOutput(path), spool_folder=spool, when_unavailable=WhenUnavailable.SPOOL) as sinks:
+        sinks.accept(OPENED)
         sinks.accept(event(1, EventKind.SESSION_CLOSED))
         await sinks.flush()
     path.rmdir()
@@ -194,6 +194,16 @@ async def test_a_spool_left_behind_is_delivered_by_the_next_process(tmp_path: Pa
         await until(path.exists)
     with path.open("rb") as lines:
         assert verify(lines).state is State.SOUND
+
+
+async def test_leave_to_spool_can_come_later(tmp_path: Path) -> None:
+    async with audit(FileOutput(FULL), spool_folder=tmp_path / "spool") as sinks:
+        sinks.accept(OPENED)
+        await until(lambda: bool(sinks.failure))
+        sinks.configure(WhenUnavailable.SPOOL)
+        await until(lambda: _accepts(sinks, event(1)))
+        await sinks.flush()
+    assert len((tmp_path / "spool" / "0.jsonl").read_bytes().splitlines()) == 2
 
 
 async def test_without_leave_to_spool_nothing_is_spooled(tmp_path: Path) -> None:

@@ -60,10 +60,11 @@ class AuditSinks:
         signer: Signer | None = None,
         spool_folder: Path | None = None,
         max_queued_events: int = MAX_QUEUED_EVENTS,
+        when_unavailable: WhenUnavailable = WhenUnavailable.REFUSE,
     ) -> None:
         if not outputs:
             raise ValueError("an audit needs at least one output")
-        encode = msgspec.json.Encoder(order="sorted").encode
+        encode = msgspec.json.Encoder().encode
         spools = [
             Spool(spool_folder / f"{number}.jsonl") if spool_folder is not None else None
             for number in range(len(outputs))
@@ -77,6 +78,7 @@ class AuditSinks:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._closed = False
+        self.configure(when_unavailable)
         self._writer.start()
 
     @property

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from tollhouse_proxy.exchange import Greeting, Target, TlsMode
 from tollhouse_proxy.runtime.tls import backend_context, certificate_hash
@@ -30,8 +31,7 @@ class BackendWire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
         no_delay(transport)
 
     def data_received(self, data: bytes) -> None:

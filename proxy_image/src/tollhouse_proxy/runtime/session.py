@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from tollhouse_core.clock import Clock
 from tollhouse_core.decision import SessionTerms
@@ -115,15 +115,14 @@ class ClientSession(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's."""
-        assert isinstance(transport, asyncio.Transport)
-        self._client = transport
+        self._client = client = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
         if self._unwanted:
             self._finish(EndReason.REFUSED, "too many connections")
             return
-        no_delay(transport)
+        no_delay(client)
         tools = Tools(self._loop.create_future, self._wake)
         self._machine = self._parts.factory(
-            _address(transport),
+            _address(client),
             secure=False,
             can_secure=self._parts.certificate() is not None,
             tools=tools,

@@ -1,0 +1,290 @@
+"""A proxy in this process, before a real PostgreSQL, with everything but the wire kept simple.
+
+The prover knows fixed tokens, the credential is given, the judge allows everything unless told otherwise. What is
+real: sockets, TLS, the protocol, SQL, the backend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import uvloop
+
+from kit.postgres import Postgres
+from tollhouse_core.decision import (
+    Obligations,
+    Permitted,
+    Refusal,
+    Refused,
+    RuleRef,
+    SessionTerms,
+    Verdict,
+)
+from tollhouse_core.identity import Identity, Proof, Session
+from tollhouse_core.operation import Operation
+from tollhouse_core.secret import Secret
+from tollhouse_proxy.exchange import Target, TlsMode
+from tollhouse_proxy.ports.credentials import Credential
+from tollhouse_proxy.ports.identity import NotProven
+from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, SessionNotAllowed, Waiting
+from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
+from tollhouse_proxy.protocols.postgres.conversation import Surroundings
+from tollhouse_proxy.protocols.postgres.factory import PostgresFactory
+from tollhouse_proxy.protocols.postgres.served import Served
+from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
+from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
+from tollhouse_proxy.protocols.postgres.sql_dialect import sql_dialect
+from tollhouse_proxy.runtime.serving import RuntimeSettings, Serving, serve
+from tollhouse_proxy.runtime.session import Parts, TimeLimits
+from tollhouse_proxy.runtime.tls import ServingCertificate
+
+TOKEN = "token-of-triage"
+REVISION = "sha256:one"
+RULE = RuleRef("support", "never", "h")
+Deciding = Callable[["ScriptedJudge", Operation], Verdict | Awaitable[Verdict] | None]
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return monotonic()
+
+
+def refused(message: str = "Ask somebody else.", refusal: Refusal = Refusal.DENIED, **more: Any) -> Refused:
+    return Refused(refusal, message, "Read something else.", RULE, REVISION, **more)
+
+
+class ScriptedJudge:
+    """Permits what `deciding` does not answer; keeps a record of everything."""
+
+    def __init__(self, gate: ScriptedGate, session: Session) -> None:
+        self.gate = gate
+        self.session = session
+        self.numbers = itertools.count(1)
+        self.judged: list[Operation] = []
+        self.done: list[Completion] = []
+        self.rows = 0
+        self.closed: list[str] = []
+        self.facts: FactLookup | None = None
+        self.waiting: Waiting | None = None
+
+    @property
+    def revision(self) -> str:
+        return self.gate.revision
+
+    @property
+    def terms(self) -> SessionTerms:
+        return self.gate.terms
+
+    @property
+    def lost(self) -> str:
+        return self.gate.lost
+
+    def judge(
+        self, operation: Operation, facts: FactLookup, waiting: Waiting
+    ) -> Verdict | Awaitable[Verdict]:
+        self.judged.append(operation)
+        self.facts, self.waiting = facts, waiting
+        said = self.gate.deciding(self, operation) if self.gate.deciding else None
+        return said if said is not None else self.permit(operation)
+
+    def permit(self, operation: Operation, obligations: Obligations | None = None) -> Permitted:
+        bound = self.gate.obligations if obligations is None else obligations
+        return Permitted(next(self.numbers), self.revision, RULE, bound, cacheable=self.gate.cacheable)
+
+    def again(self, permitted: Permitted, operation: Operation) -> Verdict | None:
+        if not permitted.cacheable or permitted.revision != self.revision:
+            return None
+        self.judged.append(operation)
+        return self.permit(operation)
+
+    def foresee(self, operation: Operation) -> Obligations | None:
+        said = self.gate.deciding(self, operation) if self.gate.deciding else None
+        return None if isinstance(said, Refused) else self.gate.obligations
+
+    def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
+        self.rows += rows
+        most = self.gate.most_rows
+        if most is not None and self.rows > most:
+            return Overrun(f"more than {most} rows", "Wait.", 7.0, RULE, self.revision)
+        return None
+
+    def unreadable(self, operation: Operation, message: str, code: str) -> Refused | None:
+        self.judged.append(operation)
+        return None
+
+    def completed(self, completion: Completion) -> None:
+        self.done.append(completion)
+
+    def close(self, reason: str) -> None:
+        self.closed.append(reason)
+
+
+@dataclass
+class ScriptedGate:
+    """Opens sessions for everybody; the fields say how operations are judged."""
+
+    deciding: Deciding | None = None
+    obligations: Obligations = field(default_factory=Obligations)
+    revision: str = REVISION
+    cacheable: bool = True
+    most_rows: int | None = None
+    terms: SessionTerms = field(default_factory=SessionTerms)
+    lost: str = ""
+    shut: Refused | None = None
+    sessions: list[ScriptedJudge] = field(default_factory=list)
+    turned_away: list[str] = field(default_factory=list)
+
+    def open(self, session: Session) -> ScriptedJudge:
+        if self.shut is not None:
+            raise SessionNotAllowed(self.shut)
+        judge = ScriptedJudge(self, session)
+        self.sessions.append(judge)
+        return judge
+
+    def refused(self, address: str, reason: str, identity: Identity | None = None) -> None:
+        self.turned_away.append(reason)
+
+
+@dataclass
+class TokenBook:
+    """A prover that knows tokens by heart."""
+
+    known: dict[str, Identity]
+
+    async def prove(self, token: Secret) -> Identity:
+        found = self.known.get(token.reveal())
+        if found is None:
+            raise NotProven("the token is not one of ours")
+        return found
+
+
+@dataclass
+class LentCredential:
+    """One username and password for every session."""
+
+    username: str
+    password: str
+    lent: int = 0
+
+    async def acquire(self) -> Credential:
+        self.lent += 1
+        return Credential(self.username, Secret(self.password))
+
+    async def renew(self, credential: Credential) -> Credential:
+        return credential
+
+    async def release(self, credential: Credential) -> None:
+        self.lent -= 1
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class WireWorld:
+    """A proxy before `server`, serving `database`."""
+
+    server: Postgres
+    database: str
+    gate: ScriptedGate = field(default_factory=ScriptedGate)
+    tls_dir: Path | None = None
+    requires_tls: bool = False
+    backend_tls: TlsMode = TlsMode.DISABLE
+    databases: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    limits: TimeLimits = field(default_factory=TimeLimits)
+    username: str = ""
+    password: str = ""
+    over_socket: bool = False
+    host: str = "127.0.0.1"
+    port: int = 0
+    serving: Serving | None = None
+
+    def served(self) -> Served:
+        server = self.server
+        ca = server.ca_file.read_text() if server.ca_file and self.backend_tls is TlsMode.VERIFY_FULL else None
+        host = str(server.socket_dir) if self.over_socket else server.host
+        target = Target(host, server.port, self.backend_tls, ca)
+        return Served(
+            "shop", "orders-db", target, self.database, self.databases, requires_tls=self.requires_tls
+        )
+
+    async def start(self) -> Serving:
+        served = self.served()
+        identity = Identity("triage", "kubernetes", Proof.SERVICE_ACCOUNT, expires_at=self.expires_at)
+        self.credentials = LentCredential(
+            self.username or self.server.superuser, self.password or self.server.password
+        )
+        clock = SystemClock()
+        numbers = itertools.count(1)
+        around = Surroundings(
+            served=lambda: served,
+            gate=self.gate,
+            dialect=sql_dialect(MaskKeys(b"n" * 32, b"c" * 32)),
+            clock=clock,
+            shelf=CatalogShelf(),
+            cancels=CancelRegistry(),
+            noise=os.urandom,
+            session_id=lambda: f"session-{next(numbers)}",
+        )
+        certificate = ServingCertificate(self.tls_dir).context if self.tls_dir else lambda: None
+        parts = Parts(
+            PostgresFactory(around), TokenBook({TOKEN: identity}), self.credentials, clock, certificate
+        )
+        self.serving = await serve(RuntimeSettings(self.host, self.port, limits=self.limits), parts)
+        self.port = self.serving.port
+        return self.serving
+
+    def dsn(self, **options: object) -> str:
+        """For libpq and its like."""
+        more = " ".join(f"{key}={value}" for key, value in options.items())
+        return f"host={self.host} port={self.port} user=triage dbname={self.database} password={TOKEN} {more}"
+
+
+@contextmanager
+def running(world: WireWorld) -> Iterator[WireWorld]:
+    """Serves from a loop of its own (uvloop) in another thread, so that blocking clients can be used."""
+    loop = uvloop.new_event_loop()
+    ready = threading.Event()
+    trouble: list[BaseException] = []
+
+    def serve_on() -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(world.start())
+        except BaseException as error:
+            trouble.append(error)
+            return
+        finally:
+            ready.set()
+        loop.run_forever()
+        assert world.serving is not None
+        loop.run_until_complete(world.serving.drain(0))
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    thread = threading.Thread(target=serve_on)
+    thread.start()
+    ready.wait(10)
+    if trouble:
+        thread.join()
+        raise trouble[0]
+    try:
+        yield world
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(15)
+        assert not thread.is_alive()

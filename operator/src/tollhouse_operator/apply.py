@@ -8,6 +8,8 @@ a way round the proxy, so such an object is put back as a whole.
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,47 +29,67 @@ class OwnedByAnother(Exception):
     """An object of the wanted name is there and belongs to somebody else."""
 
 
+Place = tuple[str, str, str]
+"""Kind, namespace and name of an object."""
+
+
 class Applier:
-    """Applies manifests; remembers which versions of objects are its own doing."""
+    """Applies manifests, and remembers what it applied: the same again costs nothing until there
+    is a reason to doubt that the object still is so."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._versions: dict[tuple[str, str, str], str] = {}
+        self._versions: dict[Place, str] = {}
+        self._digests: dict[Place, str] = {}
 
     def is_own(self, kind: str, namespace: str, name: str, version: str) -> bool:
         """Whether that version of that object is what this operator wrote last."""
         return self._versions.get((kind, namespace, name)) == version
 
-    async def apply(self, manifest: Manifest) -> Manifest:
-        """The object as it then is. Raises OwnedByAnother, ClusterError."""
-        resource = BY_KIND[manifest["kind"]]
+    def doubt(self, kind: str, namespace: str, name: str) -> None:
+        """Somebody else has written or deleted the object."""
+        self._digests.pop((kind, namespace, name), None)
+
+    def doubt_all(self) -> None:
+        """Something may have been missed."""
+        self._digests.clear()
+
+    async def apply(self, manifest: Manifest) -> None:
+        """Raises OwnedByAnother, ClusterError."""
+        kind = manifest["kind"]
+        resource = BY_KIND[kind]
         name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+        place, digest = (kind, namespace, name), _digest(manifest)
+        if self._digests.get(place) == digest:
+            return
         now = await self._cluster.find(resource, namespace, name)
         if now is not None:
             refuse_strangers(now, manifest)
-        applied = await self._cluster.apply(resource, manifest)
-        if manifest["kind"] in _GUARDED and foreign_managers(applied):
-            applied = await self._put_back(manifest, applied)
-        self.remember(applied, manifest["kind"])
-        return applied
-
-    def remember(self, written: Manifest, kind: str) -> None:
-        """Notes that this version is our own doing."""
-        metadata = written["metadata"]
-        key = (kind, metadata.get("namespace", ""), metadata["name"])
-        self._versions[key] = metadata["resourceVersion"]
+        # Before the call: what is heard while it is under way must not be lost.
+        self._digests[place] = digest
+        try:
+            applied = await self._cluster.apply(resource, manifest)
+            if kind in _GUARDED and foreign_managers(applied):
+                applied = await self._put_back(manifest, applied)
+        except BaseException:
+            self._digests.pop(place, None)
+            raise
+        self._versions[place] = applied["metadata"]["resourceVersion"]
 
     def forget(self, namespace: str, connection: str) -> None:
         """Forgets the objects of a Connection that is gone."""
-        for key in [k for k in self._versions if k[1] == namespace and k[2].startswith(connection)]:
-            del self._versions[key]
+        for known in (self._versions, self._digests):
+            for place in [p for p in known if p[1] == namespace and p[2].startswith(connection)]:
+                del known[place]
 
     async def _put_back(self, manifest: Manifest, now: Manifest) -> Manifest:
         resource = BY_KIND[manifest["kind"]]
         try:
             return await self._cluster.replace(resource, whole(manifest, now))
         except Conflict:
-            return now  # changed again meanwhile: its event brings us back here
+            # Changed again meanwhile: its event brings us back here.
+            self._digests.pop((manifest["kind"], *_where(now)), None)
+            return now
         except Missing:
             return await self._cluster.apply(resource, manifest)
 
@@ -149,6 +171,14 @@ def _paths(fields: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterable[t
             yield from _paths(inner, (*above, name))
         else:
             yield (*above, name)
+
+
+def _where(document: Manifest) -> tuple[str, str]:
+    return document["metadata"]["namespace"], document["metadata"]["name"]
+
+
+def _digest(manifest: Manifest) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _owner_name(manifest: Manifest) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -83,7 +83,7 @@ class Engine:
 
     async def look_at_all(self) -> None:
         """Queues everything there is. Raises ClusterError."""
-        self.desk.memory.in_doubt.update(self.desk.memory.in_force)
+        self.desk.applier.doubt_all()
         for namespace in self._watched(None):
             for connection in await self.cluster.list(resources.CONNECTIONS, namespace):
                 self.look_at_connection(_key(connection))
@@ -98,11 +98,13 @@ class Engine:
         self.bundles.add(key[0])
         self.objects.add(key)
 
-    async def look_at_connections(self, namespace: str | None) -> None:
-        """Something changed that any Connection of the namespace (None: of the cluster) may use."""
+    async def look_at_users(self, kind: str, name: str, namespace: str | None) -> None:
+        """An IdentityProvider or AuditSink changed: looks at the Connections that name it, in the
+        namespace (None: in all)."""
         for watched in self._watched(namespace):
             for connection in await self.cluster.list(resources.CONNECTIONS, watched):
-                self.look_at_connection(_key(connection))
+                if name in _named(connection, kind):
+                    self.look_at_connection(_key(connection))
 
     def _watched(self, namespace: str | None) -> tuple[str | None, ...]:
         """What to list for `namespace` (None: all): never what this operator may not read."""
@@ -135,6 +137,13 @@ class Engine:
 
     async def _standing(self, _: str) -> None:
         await reconcile_standing(self.desk)
+
+
+def _named(connection: Mapping[str, Any], kind: str) -> Sequence[str]:
+    """The names of that kind in a Connection as it was written, valid or not."""
+    block, field = {"IdentityProvider": ("identity", "providers"), "AuditSink": ("audit", "sinks")}[kind]
+    names = ((connection.get("spec") or {}).get(block) or {}).get(field) or ()
+    return [str(name) for name in names]
 
 
 def _key(document: Mapping[str, Any]) -> Key:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from kit import process, wait
 from kit.control_plane import ControlPlane
 from kit.kube_programs import helm_program
 from kit.ports import LOOPBACK, free_ports
+from real.operator.looking import Looking
 
 ROOT = Path(__file__).parents[3]
 NAMESPACE = "tollhouse-system"
@@ -34,6 +36,7 @@ class Installed:
         self._folder = tempfile.TemporaryDirectory(prefix="tollhouse-operator-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
         self.operator: process.Server | None = None
+        self._looking = Looking(plane)
 
     def __enter__(self) -> Self:
         self._install()
@@ -46,6 +49,7 @@ class Installed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self._looking.close()
         self._folder.cleanup()
 
     def _install(self) -> None:
@@ -115,7 +119,7 @@ class Installed:
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         """One object."""
-        return self.plane.get(kind, name, namespace)
+        return self._looking.get(kind, name, namespace)
 
     def bundle(self, namespace: str, name: str = "orders-db") -> dict[str, Any] | None:
         """The bundle's ConfigMap."""
@@ -135,13 +139,11 @@ class Installed:
     def until(self, condition: Callable[[], Any], what: str, within: float = 15.0) -> Any:
         """Waits, and shows the operator's last words if it was in vain."""
         try:
-            return wait.until(condition, within=within, what=what, every=0.05)
+            return wait.until(condition, within=within, what=what, every=0.02)
         except AssertionError as error:
             raise AssertionError(f"{error}\nthe operator says:\n{self.log[-3000:]}") from error
 
     def _ready(self) -> bool:
-        import urllib.request
-
         assert self.operator is not None
         self.operator.check()
         with urllib.request.urlopen(f"http://{LOOPBACK}:{self._health}/readyz", timeout=2) as answer:

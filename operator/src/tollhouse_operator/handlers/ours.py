@@ -36,14 +36,15 @@ class OurObjects:
         """Every Connection of the cluster may name it."""
         if self._news(event):
             self._engine.standing.add("all")
-            await self._engine.look_at_connections(None)
+            name = event["object"]["metadata"]["name"]
+            await self._engine.look_at_users("IdentityProvider", name, None)
 
     async def audit_sink(self, event: Mapping[str, Any], **_: Any) -> None:
         """Every Connection of the namespace may name it."""
-        namespace = event["object"]["metadata"]["namespace"]
-        if self._news(event) and self._engine.watches(namespace):
+        metadata = event["object"]["metadata"]
+        if self._news(event) and self._engine.watches(metadata["namespace"]):
             self._engine.standing.add("all")
-            await self._engine.look_at_connections(namespace)
+            await self._engine.look_at_users("AuditSink", metadata["name"], metadata["namespace"])
 
     async def approval_request(self, event: Mapping[str, Any], **_: Any) -> None:
         """That request."""

@@ -32,11 +32,12 @@ class OwnedObjects:
         if kind == "ConfigMap" and metadata["name"] == f"{key[1]}-proxies" and not gone:
             self._engine.statuses.add(key)
         elif kind == "ConfigMap" and metadata["name"] == f"{key[1]}-bundle":
-            self._engine.desk.memory.in_doubt.add(key)
+            applier.doubt(kind, key[0], metadata["name"])
             self._engine.bundles.add(key[0])
         elif not gone and self._only_status(metadata):
             self._engine.statuses.add(key)
         else:
+            applier.doubt(kind, key[0], metadata["name"])
             self._engine.objects.add(key)
 
     async def pod(self, event: Mapping[str, Any], **_: Any) -> None:

@@ -50,9 +50,6 @@ async def _publish(desk: Desk, connection: Connection, outcome: BundleOutcome) -
         if key not in desk.memory.in_force:
             desk.memory.in_force[key] = await _revision_in_force(desk, connection)
         return
-    news = desk.memory.in_force.get(key) != outcome.revision
-    if not news and key not in desk.memory.in_doubt:
-        return
     try:
         await desk.applier.apply(bundle_config_map(connection, outcome.revision, outcome.text))
     except OwnedByAnother as error:
@@ -61,9 +58,8 @@ async def _publish(desk: Desk, connection: Connection, outcome: BundleOutcome) -
     except Refused as error:
         desk.memory.troubles[key] = (Reason.OBJECT_REFUSED, f"the bundle was refused: {error}")
         return
-    desk.memory.in_force[key] = outcome.revision
-    desk.memory.in_doubt.discard(key)
-    if news:
+    if desk.memory.in_force.get(key) != outcome.revision:
+        desk.memory.in_force[key] = outcome.revision
         log.info("%s: revision %s in force", connection.title, outcome.revision)
 
 

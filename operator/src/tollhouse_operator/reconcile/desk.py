@@ -26,13 +26,11 @@ def utc_now() -> datetime:
 class Memory:
     """What was found out last. Losing it costs a second look, nothing else.
 
-    in_force: the revision last seen in a Connection's bundle object. in_doubt: Connections whose
-    bundle object may have been changed by others since, so that it is written again.
+    in_force: the revision last seen in a Connection's bundle object.
     """
 
     bundles: dict[Key, BundleOutcome] = field(default_factory=dict)
     in_force: dict[Key, str] = field(default_factory=dict)
-    in_doubt: set[Key] = field(default_factory=set)
     policies: dict[Key, PolicyOutcome] = field(default_factory=dict)
     troubles: dict[Key, tuple[Reason, str]] = field(default_factory=dict)
     reports: dict[Key, tuple[Report, ...]] = field(default_factory=dict)
@@ -41,7 +39,6 @@ class Memory:
         """It is gone."""
         for table in (self.bundles, self.in_force, self.troubles, self.reports):
             table.pop(key, None)
-        self.in_doubt.discard(key)
 
 
 @dataclass(slots=True)

@@ -331,6 +331,35 @@ async def test_closing_ends_the_token_and_with_it_what_is_left(
     assert vault.asked[-1] == "auth/token/revoke-self"
 
 
+async def test_what_is_borrowed_around_the_end_is_refused_and_given_back(
+    source: CredentialSource, vault: FakeVault
+) -> None:
+    held = await source.acquire()
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        del vault.answers["database/creds"]
+        arrived.set()
+        await go_on.wait()
+        return await vault.handle(request)
+
+    vault.answers["database/creds"] = slow
+    late = asyncio.create_task(source.acquire())
+    await arrived.wait()
+    await source.close()
+    go_on.set()
+    with pytest.raises(CredentialUnavailable, match="no longer asked"):
+        await late
+    with pytest.raises(CredentialUnavailable, match="no longer asked"):
+        await source.acquire()
+    await source.release(held)
+
+    async def all_given_back() -> bool:
+        return not vault.leases
+
+    await wait.until_async(all_given_back)
+
+
 async def test_closing_is_bounded(source: CredentialSource, vault: FakeVault) -> None:
     credential = await source.acquire()
     for path in ("sys/", "auth/token"):

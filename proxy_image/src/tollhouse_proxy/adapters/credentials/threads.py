@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 class BoundedThreads:
     """Runs blocking work. Who waits for a thread can be cancelled; work under way cannot, and its
-    late result goes to `undo`, so that nothing that was made is left without an owner."""
+    late result goes to `undo`, so that nothing that was made is left without an owner. The threads
+    end with this object."""
 
     def __init__(self, name: str, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
@@ -34,10 +35,6 @@ class BoundedThreads:
             if undo is not None:
                 running.add_done_callback(partial(_late, undo))
             raise
-
-    def close(self) -> None:
-        """Starts nothing more; threads end with the call they are in."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _late(undo: Callable[[T], None], done: asyncio.Future[T]) -> None:

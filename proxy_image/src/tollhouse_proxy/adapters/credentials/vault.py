@@ -46,6 +46,7 @@ class VaultSource:
         self._owners: dict[str, Login] = {}
         self._kv_engine: int | None = None
         self._releases: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def acquire(self) -> Credential:
         """A credential of one's own. Raises CredentialUnavailable within `acquire_seconds`."""
@@ -67,7 +68,8 @@ class VaultSource:
 
     async def close(self) -> None:
         """Waits (bounded) for releases under way, then ends the tokens that we logged in for, and
-        with them whatever still hangs on them."""
+        with them whatever still hangs on them. What is given back later is still taken."""
+        self._closed = True
         if self._releases:
             await asyncio.wait(self._releases, timeout=self._settings.close_seconds)
         for task in list(self._releases):
@@ -78,12 +80,12 @@ class VaultSource:
             await asyncio.wait(endings, timeout=self._settings.request_seconds)
         for ending in endings:
             ending.cancel()
-        self._for_new.close()
-        self._for_old.close()
 
     # --- one attempt each -----------------------------------------------------------------------
 
     async def _acquire_once(self) -> Credential:
+        if self._closed:
+            raise _no_longer()
         login = await self._logins.get(self._for_new)
         try:
             if self._vault.database is not None:
@@ -99,6 +101,9 @@ class VaultSource:
     async def _database_user(self, login: Login, database: VaultDatabase) -> Credential:
         make = partial(login.api.database_user, login.token, database.mount, database.role)
         grant = await self._for_new.run(make, undo=partial(self._abandoned, login))
+        if self._closed:
+            self._abandoned(login, grant)
+            raise _no_longer()
         self._own(login, grant)
         return self._dated(Credential(grant.username, grant.password, grant.lease), login, grant.seconds)
 
@@ -215,6 +220,10 @@ class VaultSource:
             await self._for_old.run(partial(login.api.revoke_token, login.token))
         except VaultProblem as problem:
             _LOG.info("the proxy's token could not be ended: Vault %s", problem)
+
+
+def _no_longer() -> VaultProblem:
+    return VaultProblem(Trouble.WRONG, "is no longer asked: the connection's credentials changed; try again")
 
 
 def _unavailable(words: str) -> CredentialUnavailable:

@@ -42,8 +42,15 @@ async def audit(
     writer: str = "proxy-1",
     spool_folder: Path | None = None,
     max_queued_events: int = 1000,
+    when_unavailable: WhenUnavailable = WhenUnavailable.REFUSE,
 ) -> AsyncIterator[AuditSinks]:
-    sinks = AuditSinks(outputs, writer=writer, spool_folder=spool_folder, max_queued_events=max_queued_events)
+    sinks = AuditSinks(
+        outputs,
+        writer=writer,
+        spool_folder=spool_folder,
+        max_queued_events=max_queued_events,
+        when_unavailable=when_unavailable,
+    )
     try:
         yield sinks
     finally:

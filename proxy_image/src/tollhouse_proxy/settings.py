@@ -56,6 +56,8 @@ class Settings:
     audit_stdout: whether events go to stdout (TOLLHOUSE_AUDIT_STDOUT, default true).
     audit_key_file: the ed25519 key (PEM) that signs the heads of chains; None leaves them unsigned
     (TOLLHOUSE_AUDIT_KEY_FILE).
+    audit_spool: the folder that keeps events no sink takes now, where the Connection says Spool
+    (TOLLHOUSE_AUDIT_SPOOL); None: nothing can be spooled.
     drain_seconds: how long running statements may go on after SIGTERM (TOLLHOUSE_DRAIN_SECONDS,
     default 10).
     token_file: this pod's own token for Vault's Kubernetes auth (TOLLHOUSE_TOKEN_FILE).
@@ -74,6 +76,7 @@ class Settings:
     audit_file: Path | None = None
     audit_stdout: bool = True
     audit_key_file: Path | None = None
+    audit_spool: Path | None = None
     drain_seconds: float = 10.0
     token_file: Path | None = None
     mask_key_file: Path | None = None
@@ -98,6 +101,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         audit_file=_path(environment, "TOLLHOUSE_AUDIT_FILE"),
         audit_stdout=_flag(environment, "TOLLHOUSE_AUDIT_STDOUT", default=True),
         audit_key_file=_path(environment, "TOLLHOUSE_AUDIT_KEY_FILE"),
+        audit_spool=_path(environment, "TOLLHOUSE_AUDIT_SPOOL"),
         drain_seconds=_seconds(environment, "TOLLHOUSE_DRAIN_SECONDS", 10.0),
         token_file=_path(environment, "TOLLHOUSE_TOKEN_FILE"),
         mask_key_file=_path(environment, "TOLLHOUSE_MASK_KEY_FILE"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tollhouse_core.decision import ContentMask
+from tollhouse_core.masks import Redact, Token
 from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.rules import MaskRule
@@ -20,30 +20,32 @@ class Redactor:
 
     def __init__(self) -> None:
         self._bundle: PolicyBundle | None = None
-        self._scanner: ContentScanner | None = None
+        self._scanners: tuple[ContentScanner, ...] = ()
 
     def __call__(self, operation: Operation, bundle: PolicyBundle | None) -> Operation:
         """The operation as it may be recorded."""
         if bundle is not self._bundle:
             self._bundle = bundle
-            self._scanner = _scanner(bundle)
-        scanner = self._scanner
-        if scanner is None:
+            self._scanners = _scanners(bundle)
+        if not self._scanners:
             return operation
         return replace(
             operation,
-            text=scanner.scan(operation.text),
-            canonical=scanner.scan(operation.canonical),
-            parameters=tuple(
-                value if value is None else scanner.scan(value) for value in operation.parameters
-            ),
+            text=self._scan(operation.text),
+            canonical=self._scan(operation.canonical),
+            parameters=tuple(None if value is None else self._scan(value) for value in operation.parameters),
         )
 
+    def _scan(self, text: str) -> str:
+        for scanner in self._scanners:
+            text = scanner.scan(text)
+        return text
 
-def _scanner(bundle: PolicyBundle | None) -> ContentScanner | None:
-    masks = [
-        ContentMask(rule.content, rule.mask, rule.head.ref)
+
+def _scanners(bundle: PolicyBundle | None) -> tuple[ContentScanner, ...]:
+    """Tokens need a key that the audit has no business with: there, they are redacted."""
+    return tuple(
+        ContentScanner(rule.content, Redact() if isinstance(rule.mask, Token) else rule.mask)
         for rule in (bundle.rules if bundle else ())
         if isinstance(rule, MaskRule) and rule.content
-    ]
-    return ContentScanner(tuple(masks)) if masks else None
+    )

@@ -15,6 +15,7 @@ from tollhouse_core.decision import (
     Mode,
     NeedsApproval,
     NeedsFacts,
+    Obligations,
     Observation,
     Permitted,
     Refusal,
@@ -136,6 +137,17 @@ class SessionJudge:
             return None
         allow = Allow(permitted.revision, permitted.rule, permitted.obligations, cacheable=True)
         return self._settle(operation, allow)
+
+    def foresee(self, operation: Operation) -> Obligations | None:
+        """See the port. A condition on an unknown fact counts as the stricter outcome."""
+        bundle = self._house.in_force.bundle
+        if bundle is None:
+            return None
+        decision = self._evaluate(bundle, operation)
+        if isinstance(decision, NeedsFacts):
+            unknown = dict.fromkeys(decision.names)
+            decision = self._evaluate(bundle, replace(operation, facts={**operation.facts, **unknown}))
+        return decision.obligations if isinstance(decision, Allow | NeedsApproval) else None
 
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         """See the port."""

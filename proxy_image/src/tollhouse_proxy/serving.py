@@ -1,0 +1,197 @@
+"""The Connection being served: what of the bundle needs waiting for, and the listener.
+
+A bundle's policies are in force the moment it arrives. Its target's certificates and its
+credential source are read from Secrets first; until they are there, sessions of before go on and
+new ones are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import secrets as randomness
+import ssl
+
+from tollhouse_core.api.connection import ProxyTlsMode
+from tollhouse_core.policy.bundle import PolicyBundle
+from tollhouse_proxy.adapters.audit.sinks import AuditSinks
+from tollhouse_proxy.adapters.credentials.current import CurrentSource
+from tollhouse_proxy.adapters.credentials.factory import credential_source
+from tollhouse_proxy.adapters.credentials.settings import POD_TOKEN, CredentialSettings
+from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
+from tollhouse_proxy.adapters.stores import Stores
+from tollhouse_proxy.guard.house import House
+from tollhouse_proxy.ports.judging import Gate
+from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
+from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
+from tollhouse_proxy.registry import PROTOCOLS, Foundation, Standing
+from tollhouse_proxy.runtime.serving import RuntimeSettings
+from tollhouse_proxy.runtime.serving import Serving as Listener
+from tollhouse_proxy.runtime.session import Parts
+from tollhouse_proxy.runtime.tls import ServingCertificate
+from tollhouse_proxy.settings import BadSettings, Settings
+
+log = logging.getLogger("tollhouse.serving")
+
+RETRY_SECONDS = 1.0
+LOCAL_JWKS = ("state", "issuer", "jwks.json")
+
+
+class Serving:
+    """Serves one Connection."""
+
+    def __init__(
+        self, settings: Settings, stores: Stores, house: House, gate: Gate, sink: AuditSinks
+    ) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._house = house
+        self._gate = gate
+        self._sink = sink
+        self._standing: Standing | None = None
+        self._problem = "not started yet"
+        self._credentials = CurrentSource()
+        self._credentials_of: object = None
+        self._certificate = ServingCertificate(settings.tls_dir) if settings.tls_dir else None
+        self._changed = asyncio.Event()
+        self._preparing: asyncio.Task[None] | None = None
+        self._listener: Listener | None = None
+        self._prover = self._token_prover()
+
+    @property
+    def trouble(self) -> str:
+        """Why clients cannot be served; "" when they can."""
+        return self._problem or self._sink.failure
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people should know though clients are served."""
+        return (f"audit: {self._sink.failure}",) if self._sink.failure else ()
+
+    @property
+    def port(self) -> int:
+        """The port that clients connect to."""
+        return self._listener.port if self._listener else 0
+
+    async def start(self) -> None:
+        """Prepares what is in force and listens. Raises BadSettings, OSError."""
+        bundle = self._house.in_force.bundle
+        assert bundle is not None
+        protocol = bundle.connection.protocol
+        foundation = Foundation(lambda: self._standing, self._gate, self._house.clock, self._mask_keys())
+        parts = Parts(
+            factory=PROTOCOLS[protocol](foundation),
+            prover=self._prover,
+            credentials=self._credentials,
+            clock=self._house.clock,
+            certificate=self._tls,
+        )
+        self._house.in_force.listen(lambda _: self._changed.set())
+        self._changed.set()
+        self._preparing = asyncio.create_task(self._keep_prepared())
+        listen = self._settings.listen
+        self._listener = Listener(RuntimeSettings(listen.host, listen.port), parts)
+        await self._listener.start()
+        log.info("serving %s/%s on port %d", self._settings.namespace, self._settings.connection, self.port)
+
+    async def drain(self) -> None:
+        """Ends all sessions, the busy ones after the time they are given."""
+        self._problem = "stopping"
+        if self._listener:
+            await self._listener.drain(self._settings.drain_seconds)
+
+    async def close(self) -> None:
+        """Gives back what is lent."""
+        if self._preparing:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._credentials.close()
+        await self._prover.close()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        bundle = self._house.in_force.bundle
+        if self._certificate is None or bundle is None:
+            return None
+        if bundle.connection.spec.proxy.tls.mode is ProxyTlsMode.DISABLE:
+            return None
+        return self._certificate.context()
+
+    def _token_prover(self) -> TokenProver:
+        folder = self._settings.folder
+        prover_settings = ProverSettings(
+            api_server=self._stores.api_server, local_jwks=folder.joinpath(*LOCAL_JWKS) if folder else None
+        )
+        return TokenProver(
+            lambda: self._house.in_force.bundle, self._house.clock, prover_settings, self._stores.secrets
+        )
+
+    def _mask_keys(self) -> MaskKeys:
+        """One key for each scope, derived from the key file (or from chance, without one)."""
+        settings = self._settings
+        master = randomness.token_bytes(32)
+        if settings.mask_key_file:
+            try:
+                master = settings.mask_key_file.read_bytes()
+            except OSError as error:
+                raise BadSettings(f"TOLLHOUSE_MASK_KEY_FILE cannot be read ({error.strerror})") from None
+            if len(master.strip()) < 32:
+                raise BadSettings("TOLLHOUSE_MASK_KEY_FILE must hold at least 32 bytes")
+
+        def derived(scope: str) -> bytes:
+            return hmac.digest(master, scope.encode(), hashlib.sha256)
+
+        return MaskKeys(
+            namespace=derived(f"namespace/{settings.namespace}"),
+            connection=derived(f"connection/{settings.namespace}/{settings.connection}"),
+        )
+
+    async def _keep_prepared(self) -> None:
+        """After each bundle: certificates and credential source of its Connection."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            bundle = self._house.in_force.bundle
+            while bundle is not None and not await self._prepare(bundle):
+                await asyncio.sleep(RETRY_SECONDS)
+                bundle = self._house.in_force.bundle
+
+    async def _prepare(self, bundle: PolicyBundle) -> bool:
+        try:
+            ca_pem = await self._ca(bundle)
+            if self._credentials_of != bundle.connection.spec.credentials:
+                token = self._settings.token_file or POD_TOKEN
+                source = credential_source(
+                    bundle.connection,
+                    self._stores.secrets,
+                    CredentialSettings(pod_token_file=token),
+                    self._house.clock,
+                )
+                await self._credentials.use(source)
+                self._credentials_of = bundle.connection.spec.credentials
+        except (StoreUnavailable, StoreRefused) as error:
+            self._problem = f"the connection cannot be prepared: {error}"
+            self._standing = None
+            log.warning("%s", self._problem)
+            return False
+        self._standing = Standing(bundle, ca_pem)
+        self._problem = ""
+        return True
+
+    async def _ca(self, bundle: PolicyBundle) -> str | None:
+        target = bundle.connection.spec.postgres
+        reference = target.tls.ca_ref if target else None
+        if reference is None:
+            return None
+        values = await self._stores.secrets.read(reference.secret)
+        if reference.key not in values:
+            raise StoreRefused(f"Secret {reference.secret} has no key {reference.key}")
+        pem = values[reference.key].reveal()
+        try:
+            ssl.create_default_context(cadata=pem)
+        except ssl.SSLError:
+            raise StoreRefused(
+                f"Secret {reference.secret}, key {reference.key}: expected PEM certificates"
+            ) from None
+        return pem

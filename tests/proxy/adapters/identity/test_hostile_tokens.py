@@ -15,6 +15,7 @@ from joserfc.jwk import OctKey
 from kit.gate import Gate
 from kit.tokens import SigningKey, b64, signing_key
 from tollhouse_core.secret import Secret
+from tollhouse_proxy.adapters.identity.checks import CLAIMS, HEADER, SERVICE_ACCOUNT
 from tollhouse_proxy.ports.identity import NotProven
 
 Forge = Callable[[Gate], str]
@@ -399,3 +400,18 @@ async def test_a_symmetric_key_in_the_key_set_verifies_nothing(gate: Gate) -> No
     forged = bare_signature(lambda _, text: hmac.digest(secret.raw_value, text, "sha256"), alg="HS256")
     with pytest.raises(NotProven, match="algorithm"):
         await gate.prover.prove(Secret(forged(gate)))
+
+
+async def test_every_check_is_the_reason_some_hostile_token_is_refused_for(gate: Gate) -> None:
+    reasons = set()
+    for forge, _ in HOSTILE.values():
+        with pytest.raises(NotProven) as refused:
+            await gate.prover.prove(Secret(forge(gate)))
+        reasons.add(str(refused.value).removeprefix("identity not proved: "))
+    gate.trust_oidc(authorizedParties=["agents"])
+    with pytest.raises(NotProven) as refused:
+        await gate.prove()
+    reasons.add(str(refused.value).removeprefix("identity not proved: "))
+    # The issuer is looked at before any check, to choose the provider; the check holds it a second time.
+    expected = {check.reason for check in (*HEADER, *CLAIMS, *SERVICE_ACCOUNT)} - {CLAIMS[0].reason}
+    assert expected - reasons == set()

@@ -81,8 +81,8 @@ class Proxy:
                     log=self._folder.log(namespace, connection),
                 )
                 status = await self._child.wait()
-                words = self._child.last_words()
-                self._tell(f"proxy of {connection} ended with {status}, starting it again\n{words}".strip())
+                words = self._child.last_words(1)
+                self._tell(f"proxy of {connection} ended with {status}, starting it again: {words}")
             except OSError as error:
                 self._tell(f"proxy of {connection} cannot be started: {error}")
             if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:

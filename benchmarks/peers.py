@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -160,10 +160,9 @@ def token(folder: Path) -> str:
 
 
 def _port_of(log: Path) -> int | None:
-    for line in log.read_text().splitlines():
-        if line.startswith("{"):
-            return int(json.loads(line)["default/bench"]["port"])
-    return None
+    """From the JSON that `tollhouse up -o json` prints once its proxies are started."""
+    found = re.search(r'"default/bench":\s*\{\s*"port":\s*(\d+)', log.read_text())
+    return int(found[1]) if found else None
 
 
 def _proxy_of(supervisor: int) -> int | None:

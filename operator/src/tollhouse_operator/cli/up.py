@@ -7,12 +7,16 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tollhouse_operator.cli.errors import CommandFailed, Exit
 from tollhouse_operator.cli.folders import existing
 from tollhouse_operator.cli.output import Output
+
+if TYPE_CHECKING:
+    from tollhouse_operator.standalone.supervisor import Supervisor
 
 QUICKSTART = Path("examples/quickstart")
 
@@ -49,10 +53,38 @@ def run_demo(given: argparse.Namespace, output: Output) -> Exit:
     """Stays up on a terminal, or plays the tour."""
     root = existing(given.dir).root
     if given.tour or os.environ.get("TOUR") == "1" or not sys.stdout.isatty():
-        from tollhouse_operator.standalone.tour import play
-
-        return Exit.OK if asyncio.run(play(root, output.line)) else Exit.NO
+        return asyncio.run(_tour(root, output))
     return asyncio.run(_up(root, output))
+
+
+async def _tour(root: Path, output: Output) -> Exit:
+    from tollhouse_operator.standalone.tour import play
+
+    playing = asyncio.create_task(play(root, output.line))
+    _on_signals(playing.cancel)
+    try:
+        return Exit.OK if await playing else Exit.NO
+    except asyncio.CancelledError:
+        raise CommandFailed("the tour was interrupted") from None
+
+
+def _on_signals(callback: Callable[[], object]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, callback)
+
+
+async def _started(supervisor: Supervisor, stop: asyncio.Event) -> bool:
+    """False when Ctrl-C came before everything was up."""
+    starting = asyncio.create_task(supervisor.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return False
+    starting.result()
+    return True
 
 
 async def _up(root: Path, output: Output) -> Exit:
@@ -63,11 +95,11 @@ async def _up(root: Path, output: Output) -> Exit:
     from tollhouse_operator.standalone.welcome import welcome
 
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _on_signals(stop.set)
     supervisor = Supervisor(root, LANGUAGES, output.line)
     try:
-        await supervisor.start()
+        if not await _started(supervisor, stop):
+            return Exit.OK
         for line in welcome(supervisor):
             output.line(line)
         output.document(

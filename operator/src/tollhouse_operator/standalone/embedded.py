@@ -16,6 +16,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class EmbeddedPostgres:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
-        _, errors = await process.communicate(statements.encode())
+        errors = await _ended(process, statements.encode())
         if process.returncode:
             said = errors.decode(errors="replace").strip().replace("psql:<stdin>:", "line ")
             raise EmbeddedFailed(f"{file}: {said}" if file else f"the embedded database: {said}")
@@ -176,13 +177,25 @@ async def _initialise(folder: Path, programs: Path, password: Secret, user: int 
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, errors = await process.communicate()
+    errors = await _ended(process)
     words.unlink()
     if process.returncode:
         raise EmbeddedFailed(f"the embedded PostgreSQL: {errors.decode(errors='replace').strip()}")
     for name, text in (("postgresql.conf", SETTINGS), ("pg_hba.conf", ACCESS)):
         (data / name).write_text(text)
         _own(data / name, user)
+
+
+async def _ended(process: asyncio.subprocess.Process, words: bytes | None = None) -> bytes:
+    """What it said on standard error once it has ended; it never goes on without us."""
+    try:
+        _, errors = await process.communicate(words)
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
+    return errors
 
 
 def _own(path: Path, user: int | None) -> None:

@@ -56,6 +56,8 @@ class Stage:
         self._supervisor = supervisor
         self._line = line
         self._issuer = LocalIssuer(self.folder.issuer)
+        self.tokens: list[Secret] = []
+        """All tokens that agents were given."""
 
     @property
     def proxy(self) -> Proxy:
@@ -96,7 +98,9 @@ class Stage:
             groups=["support-agents"],
             claims=claims,
         )
-        return self._issuer.mint(provider, wanted, datetime.now(UTC))
+        token = self._issuer.mint(provider, wanted, datetime.now(UTC))
+        self.tokens.append(token)
+        return token
 
     async def connect(self, token: Secret, **options: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
         """An ordinary driver, verifying the proxy's certificate; the token is the password."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from tollhouse_core.secret import Secret
 from tollhouse_operator.standalone.tour.stage import Command, Differs, Stage
 
 Rows = list[tuple[object, ...]]
@@ -183,11 +184,11 @@ async def never_had(stage: Stage) -> None:
     else:
         await direct.close()
         raise Differs("expected the database to refuse the token; found an open door")
-    found = [str(path) for path in _files_with(stage, password.reveal())]
-    stage.expect("the password in no file but the proxy's Secret", not found, found)
-    arguments = _process_arguments()
-    stage.expect("the password in no process's arguments", password.reveal() not in arguments, "it is there")
-    stage.say("looked", "the real password is in no log, bundle, audit line or process argument")
+    _expect_unseen(stage, "the database's password", [password])
+    _expect_unseen(stage, "a token", stage.tokens)
+    stage.say(
+        "looked", "the real password and the tokens are in no log, bundle, audit line or process's arguments"
+    )
 
 
 async def audit_verified(stage: Stage) -> None:
@@ -320,26 +321,29 @@ async def _verified(stage: Stage) -> Command:
         await asyncio.sleep(0.1)
 
 
-def _files_with(stage: Stage, secret: str) -> list[Path]:
-    """Files that hold the secret, the Secret itself left out."""
-    wanted = secret.encode()
+def _expect_unseen(stage: Stage, what: str, values: list[Secret]) -> None:
+    """In no file but the proxy's Secret, and in nothing that any program was told when it began."""
     secrets = stage.folder.state / "secrets"
-    return [
-        path
+    places = {
+        str(path.relative_to(stage.folder.root)): path.read_bytes()
         for path in stage.folder.root.rglob("*")
-        if path.is_file() and not path.is_relative_to(secrets) and wanted in path.read_bytes()
-    ]
+        if path.is_file() and not path.is_relative_to(secrets)
+    }
+    places |= {f"{path}": content for path, content in _processes()}
+    for value in values:
+        wanted = value.reveal().encode()
+        found = [place for place, content in places.items() if wanted in content]
+        stage.expect(f"{what} nowhere to be read", not found, ", ".join(found))
 
 
-def _process_arguments() -> str:
-    """The arguments of every process, as anybody on this machine can read them."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue
-    return "\n".join(found)
+def _processes() -> Iterator[tuple[Path, bytes]]:
+    """Arguments and environments of all processes we can see."""
+    for name in ("cmdline", "environ"):
+        for path in Path("/proc").glob(f"[0-9]*/{name}"):
+            try:
+                yield path, path.read_bytes()
+            except OSError:
+                continue
 
 
 def _table(rows: Rows) -> str:

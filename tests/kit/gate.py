@@ -14,7 +14,7 @@ from tollhouse_core.secret import Secret
 from tollhouse_proxy.adapters.identity.key_cache import KeySettings
 from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
 
-QUICK = KeySettings(timeout_seconds=0.5)
+QUICK = KeySettings(timeout_seconds=2.0)
 
 
 @dataclass

@@ -26,6 +26,10 @@ def seconds_from_now(**seconds: float) -> Callable[[Gate], str]:
     return make
 
 
+ACCOUNT: dict[str, Any] = {
+    "sub": "system:serviceaccount:agents:triage",
+    "kubernetes.io": {"namespace": "agents", "serviceaccount": {"name": "triage", "uid": "u"}},
+}
 HONEST: dict[str, Callable[[Gate], str]] = {
     "plain": lambda gate: gate.token(),
     "typ JWT": lambda gate: gate.token(header={"typ": "JWT"}),
@@ -98,6 +102,7 @@ HONEST: dict[str, Callable[[Gate], str]] = {
     "as RFC 9068 writes": lambda gate: gate.token(
         header={"typ": "at+jwt"}, client_id="c", jti="j", scope="s", auth_time=1, acr="1", amr=["pwd"]
     ),
+    "as another cluster's account": lambda gate: gate.token(**ACCOUNT),
     "with an actor": lambda gate: gate.token(act={"sub": "agent"}),
     "claims of every type": lambda gate: gate.token(a=None, b=True, c=1.5, d=-7, e=[], f={}, g="é\n"),
     "JSON with white space": lambda gate: gate.issuer.keys[0].sign(

@@ -152,7 +152,8 @@ HOSTILE: dict[str, tuple[Forge, str]] = {
     "padding": (part(2, lambda text: text + "=="), "not base64url"),
     "standard alphabet": (part(0, lambda text: text[:-1] + "+"), "not base64url"),
     "white space inside": (part(1, lambda text: text[:8] + "\n" + text[8:]), "not base64url"),
-    "white space around": (whole(lambda text: f" {text}\n"), "not base64url"),
+    "white space around": (whole(lambda text: f"{text}\n"), "white space around it"),
+    "a bearer header": (whole(lambda text: f"Bearer {text}"), "not base64url"),
     "an impossible length": (part(1, lambda text: "A"), "not base64url"),
     "trailing bits": (part(2, trailing_bits), "not canonical"),
     "an empty signature": (whole(lambda text: text.rpartition(".")[0] + "."), "not base64url"),
@@ -319,6 +320,7 @@ HOSTILE: dict[str, tuple[Forge, str]] = {
     "groups with a direction mark": (with_claims(groups=["\u202eadmins"]), "groups"),
     "groups very many": (with_claims(groups=["g"] * 1001), "groups"),
     "a group of Kubernetes": (with_claims(groups=["system:masters"]), "kept for Kubernetes"),
+    "a user of Kubernetes": (with_claims(sub="system:serviceaccount:agents:triage"), "kept for Kubernetes"),
     "a ServiceAccount of no account": (with_claims(**{"kubernetes.io": {}}), "ServiceAccount"),
     "a ServiceAccount of another name": (
         with_claims(

@@ -96,6 +96,16 @@ async def test_unknown_keys_cause_one_fetch_per_cool_down(gate: Gate) -> None:
         gate.clock.advance(COOLDOWN)
 
 
+async def test_keys_may_rotate_faster_than_the_cool_down(gate: Gate) -> None:
+    await gate.prove()
+    for number in range(3, 9):
+        new = signing_key("ES256", f"key-{number}")
+        gate.issuer.keys = [*gate.issuer.keys[-1:], new]
+        proofs = await asyncio.gather(*(gate.prove(gate.token(new)) for _ in range(20)))
+        assert len(proofs) == 20
+    assert gate.issuer.fetched == 7
+
+
 async def test_a_withdrawn_key_goes_with_the_next_refresh(gate: Gate) -> None:
     token = outlasting(gate)
     await gate.prove(token)
@@ -117,9 +127,11 @@ async def test_an_issuer_without_key_names_may_rotate_too(gate: Gate) -> None:
 async def test_an_outage_keeps_the_last_keys_up_to_the_stated_age(gate: Gate) -> None:
     token = outlasting(gate)
     await gate.prove(token)
+    assert not gate.prover.warnings
     gate.issuer.status = 503
     gate.clock.advance(REFRESH + 1)
     assert (await gate.prove(token)).name == "planner"
+    assert gate.prover.warnings == ("identity provider corp: it answers with HTTP status 503",)
     gate.clock.advance(KEEP - REFRESH - 2)
     assert (await gate.prove(token)).name == "planner"
     gate.clock.advance(2)
@@ -163,7 +175,7 @@ async def test_one_issuers_trouble_does_not_delay_anothers_tokens(gate: Gate) ->
         )
         stuck = [asyncio.create_task(gate.prove(gate.token(NEW, iss=slow.url))) for _ in range(30)]
         await flying(slow)
-        assert (await asyncio.wait_for(gate.prove(), 0.4)).provider == "corp"
+        assert (await asyncio.wait_for(gate.prove(), 1.0)).provider == "corp"
         outcomes = await asyncio.gather(*stuck, return_exceptions=True)
         assert all(isinstance(one, ProofUnavailable) for one in outcomes)
         assert slow.asked == 1
@@ -171,7 +183,7 @@ async def test_one_issuers_trouble_does_not_delay_anothers_tokens(gate: Gate) ->
 
 async def test_a_hanging_issuer_is_given_up(gate: Gate) -> None:
     gate.issuer.hang = asyncio.Event()
-    with pytest.raises(ProofUnavailable, match=r"did not answer within 0\.5 s"):
+    with pytest.raises(ProofUnavailable, match="did not answer within 2 s"):
         await gate.prove()
 
 

@@ -59,7 +59,7 @@ def oidc_identity(claims: Claims, provider: TrustedProvider) -> Identity:
     """A person or agent as an OIDC issuer names them."""
     names = provider.names
     return Identity(
-        name=provider.prefix + _user(claims, names.user),
+        name=_not_reserved(provider.prefix + _user(claims, names.user), claims),
         provider=provider.name,
         proof=Proof.OIDC,
         groups=_groups(claims, names.groups, provider.prefix),
@@ -102,6 +102,14 @@ def _user(claims: Claims, path: str) -> str:
     return str(name)
 
 
+def _not_reserved(name: str, claims: Claims) -> str:
+    """A name that another issuer may give. One of a ServiceAccount passes where the token has
+    proved to be that account's (`checks.SERVICE_ACCOUNT`)."""
+    if name.startswith(RESERVED) and "kubernetes.io" not in claims:
+        raise Refused("the token's user has a name that is kept for Kubernetes")
+    return name
+
+
 def _groups(claims: Claims, path: str | None, prefix: str) -> tuple[str, ...]:
     found = _MISSING if path is None else lookup(claims, path)
     if found is _MISSING:
@@ -135,7 +143,8 @@ def _on_behalf_of(claims: Claims, provider: TrustedProvider) -> OnBehalfOf | Non
     name = principal.get("name", principal.get("sub"))
     if not is_clean_name(name):
         raise Refused(f"the token does not name its principal cleanly ({path})")
-    return OnBehalfOf(provider.prefix + str(name), _groups(principal, "groups", provider.prefix))
+    groups = _groups(principal, "groups", provider.prefix)
+    return OnBehalfOf(_not_reserved(provider.prefix + str(name), principal), groups)
 
 
 def _end(claims: Claims) -> datetime:

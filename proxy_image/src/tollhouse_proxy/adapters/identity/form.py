@@ -41,9 +41,11 @@ class CompactToken:
 def parse_token(text: str) -> CompactToken:
     """Takes a compact JWS apart. Raises Refused for anything but the one canonical form."""
     if not text:
-        raise Refused("no token was given as the password")
+        raise Refused("no token was given")
     if len(text) > MAX_TOKEN_BYTES:
         raise Refused(f"the token is longer than {MAX_TOKEN_BYTES // 1024} KiB")
+    if text != text.strip():
+        raise Refused("the token has white space around it")
     parts = text.split(".")
     if len(parts) != 3:
         raise Refused("this is not a signed token (three parts joined by dots)")

@@ -89,6 +89,15 @@ class IssuerKeys:
         await self._join()
         return self._believed()
 
+    def new_key_holds(self) -> None:
+        """The fetch out of turn was worth it: the next new key need not wait for a cool-down."""
+        self._unknown_at = None
+
+    @property
+    def warning(self) -> str:
+        """What people should know of this issuer; "" while its keys can be had."""
+        return f"identity provider {self._name}: it {self._failure}" if self._failure else ""
+
     def _age(self) -> float:
         return self._clock.monotonic() - self._published_at
 

@@ -89,6 +89,12 @@ class TokenProver:
             failure = NotProven("identity not proved: the token could not be examined")
         raise failure  # out here, so that no other error goes along as its context
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Issuers whose keys cannot be had now, in words for the status; clients that were served
+        with their last keys do not notice yet."""
+        return tuple(issuer.warning for issuer in self._issuers.values() if issuer.warning)
+
     async def close(self) -> None:
         """Ends fetches under way and connections."""
         await asyncio.gather(*(issuer.close() for issuer in self._issuers.values()))
@@ -164,6 +170,7 @@ class TokenProver:
         fresh = _the_one_key(token, renewed.keys)
         if fresh is None or fresh == key or not await self._holds(token, fresh):
             raise _refused_signature(key or fresh)
+        issuer.new_key_holds()
         return renewed.own_cluster
 
     async def _verify_local(self, token: CompactToken) -> bool:

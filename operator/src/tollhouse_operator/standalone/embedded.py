@@ -120,7 +120,8 @@ async def start_postgres(log: Path) -> EmbeddedPostgres:
 
 async def _start(folder: Path, installed: Path, log: Path) -> EmbeddedPostgres:
     user = NOBODY if os.geteuid() == 0 else None
-    programs = await asyncio.to_thread(_reachable, installed, folder, user)
+    # Not in a thread: that would go on copying while an interrupted start clears the folder away.
+    programs = _reachable(installed, folder, user)
     password, port = Secret(secrets.token_urlsafe(24)), free_port()
     await _initialise(folder, programs, password, user)
     child = await start_child(

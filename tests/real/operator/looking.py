@@ -44,17 +44,24 @@ class Looking:
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         """One object, None when there is none."""
         root, plural = _COLLECTIONS[kind]
+        path = f"{root}/namespaces/{namespace}/{plural}/{name}"
         try:
-            self._connection.request("GET", f"{root}/namespaces/{namespace}/{plural}/{name}")
+            status, text = self._ask(path)
+        except http.client.RemoteDisconnected:
+            status, text = self._ask(path)  # it was another API server's; http.client connects anew
+        if status == 404:
+            return None
+        assert status == 200, text
+        return dict(json.loads(text))
+
+    def _ask(self, path: str) -> tuple[int, bytes]:
+        try:
+            self._connection.request("GET", path)
             answer = self._connection.getresponse()
-            text = answer.read()
+            return answer.status, answer.read()
         except (http.client.HTTPException, OSError):
             self._connection.close()
             raise
-        if answer.status == 404:
-            return None
-        assert answer.status == 200, text
-        return dict(json.loads(text))
 
     def close(self) -> None:
         """Closes the connection."""

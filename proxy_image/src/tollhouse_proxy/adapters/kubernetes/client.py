@@ -27,6 +27,10 @@ CALL_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 QUIET_WATCH_SECONDS = 75.0
 """API servers send a bookmark about once a minute; a watch that is silent for longer is dead."""
+_CALL = aiohttp.ClientTimeout(total=CALL_TIMEOUT_SECONDS, sock_connect=CONNECT_TIMEOUT_SECONDS)
+_WATCH = aiohttp.ClientTimeout(
+    total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=QUIET_WATCH_SECONDS
+)
 _MESSAGE_LIMIT = 600
 _UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError, kube_config.ConfigException)
 
@@ -74,8 +78,7 @@ class Api:
         """(type, object) of one watch request until the server ends it. Raises like a call."""
         client = await self._connected()
         wanted = {"watch": "true", "allowWatchBookmarks": "true", **query}
-        patience = (CONNECT_TIMEOUT_SECONDS, QUIET_WATCH_SECONDS)
-        response = await self._send(client, "GET", path, wanted, None, "application/json", patience)
+        response = await self._send(client, "GET", path, wanted, None, "application/json", _WATCH)
         try:
             if response.status >= 400:
                 raise _error(response.status, await response.text())
@@ -105,7 +108,7 @@ class Api:
         content_type: str = "application/json",
     ) -> Document:
         client = await self._connected()
-        response = await self._send(client, method, path, query, body, content_type, CALL_TIMEOUT_SECONDS)
+        response = await self._send(client, method, path, query, body, content_type, _CALL)
         try:
             text = await response.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -127,7 +130,7 @@ class Api:
         query: Mapping[str, str],
         body: Mapping[str, object] | None,
         content_type: str,
-        patience: float | tuple[float, float],
+        patience: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         # The keys of ServiceAccount tokens are served as application/jwk-set+json alone: hence */*.
         headers = {"Accept": "application/json, */*;q=0.5", "Content-Type": content_type}

@@ -1,0 +1,352 @@
+"""The proxy's stores on a real API server, with the very rights that the operator gives a proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from real.operator.installed import Installed, access_policy
+from tollhouse_core.api import parse_object
+from tollhouse_core.api.approval_request import ApprovalRequest, Phase
+from tollhouse_proxy.adapters.kubernetes.factory import KubernetesStores, kubernetes_stores
+from tollhouse_proxy.ports.stores import (
+    ApprovalStore,
+    BundleStore,
+    ProxyReport,
+    ReportStore,
+    SecretStore,
+    StoreRefused,
+    StoreUnavailable,
+)
+
+pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(180)]
+
+T = TypeVar("T")
+DIGEST = "sha256:" + "ab" * 32
+
+
+@pytest.fixture(scope="module")
+def place(tollhouse: Installed) -> str:
+    return tollhouse.shop()
+
+
+@pytest.fixture
+async def stores(tollhouse: Installed, place: str) -> AsyncIterator[KubernetesStores]:
+    made = open_stores(tollhouse, place)
+    yield made
+    await made.close()
+
+
+def open_stores(tollhouse: Installed, namespace: str, account: str = "orders-db-proxy") -> KubernetesStores:
+    token = tollhouse.plane.token(namespace, account)
+    kubeconfig = tollhouse.plane.write_kubeconfig(f"{account}-{namespace}", {"token": token})
+    return kubernetes_stores(namespace, "orders-db", "orders-db-1", kubeconfig)
+
+
+async def following(stream: AsyncIterator[T], within: float = 10.0) -> T:
+    return await asyncio.wait_for(anext(stream), within)
+
+
+async def in_thread(do: Any, *arguments: Any, **named: Any) -> Any:
+    return await asyncio.to_thread(do, *arguments, **named)
+
+
+def request_of(digest: str = DIGEST, **spec: Any) -> ApprovalRequest:
+    parsed = parse_object(
+        {
+            "apiVersion": "tollhouse.dev/v1alpha1",
+            "kind": "ApprovalRequest",
+            "metadata": {"generateName": "orders-db-"},
+            "spec": {
+                "connection": "orders-db",
+                "requester": {"name": "triage", "provider": "corp", "groups": ["agents"]},
+                "operation": {"text": "DELETE FROM public.orders WHERE id = 7", "digest": digest},
+                "policy": {"name": "support", "rule": "ask", "ruleHash": "sha256:" + "cd" * 32},
+                "approvers": [{"group": "managers", "count": 1}],
+                "expiresAt": (datetime.now(UTC) + timedelta(minutes=15)).isoformat(),
+                **spec,
+            },
+        }
+    )
+    assert isinstance(parsed, ApprovalRequest)
+    return parsed
+
+
+def test_every_store_is_the_port_it_stands_for() -> None:
+    stores = kubernetes_stores("shop", "orders-db", "orders-db-1")
+    bundles: BundleStore = stores.bundles
+    approvals: ApprovalStore = stores.approvals
+    reports: ReportStore = stores.reports
+    secrets: SecretStore = stores.secrets
+    assert all((bundles, approvals, reports, secrets))
+
+
+async def test_a_bundle_is_yielded_now_and_after_every_policy_edit(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    async with aclosing(stores.bundles.watch()) as bundles:  # type: ignore[type-var]
+        assert "orders" in await following(bundles)
+        await in_thread(tollhouse.plane.apply, access_policy(place, tables=("gems",)))
+        assert "gems" in await following(bundles)
+        await in_thread(tollhouse.plane.apply, access_policy(place, tables=("coins",)))
+        assert "coins" in await following(bundles)
+
+
+async def test_a_bundle_that_is_not_there_yet_is_waited_for(tollhouse: Installed, place: str) -> None:
+    namespace = await in_thread(tollhouse.plane.namespace, "early")
+    for kind in ("role", "rolebinding"):
+        body = await in_thread(tollhouse.get, kind, "orders-db-proxy", place)
+        body["metadata"] = {"name": "orders-db-proxy", "namespace": namespace}
+        for subject in body.get("subjects") or ():
+            subject["namespace"] = namespace
+        await in_thread(tollhouse.plane.apply, body)
+    await in_thread(tollhouse.plane.service_account, namespace, "orders-db-proxy")
+    stores = await in_thread(open_stores, tollhouse, namespace)
+    async with aclosing(stores.bundles.watch()) as bundles:  # type: ignore[type-var]
+        waiting = asyncio.ensure_future(anext(bundles))
+        await asyncio.wait([waiting], timeout=0.3)
+        assert not waiting.done()
+        bundle = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "orders-db-bundle", "namespace": namespace},
+            "data": {"bundle.json": "the bundle"},
+        }
+        await in_thread(tollhouse.plane.apply, bundle)
+        assert await asyncio.wait_for(waiting, 10) == "the bundle"
+    await stores.close()
+
+
+async def test_a_watch_outlives_the_api_server(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    await in_thread(tollhouse.plane.apply, access_policy(place, tables=("before",)))
+    async with aclosing(stores.bundles.watch()) as bundles:  # type: ignore[type-var]
+        while "before" not in await following(bundles):
+            continue
+        await in_thread(tollhouse.plane.pause)
+        with pytest.raises(StoreUnavailable):
+            await stores.secrets.read("orders-db-login")
+        await in_thread(tollhouse.plane.resume)
+        await in_thread(
+            tollhouse.until, lambda: edited(tollhouse, place), "the operator answers again", within=30
+        )
+        while "after" not in await following(bundles, 20):
+            continue
+
+
+def edited(tollhouse: Installed, place: str) -> bool:
+    """Whether a policy edit passes the operator's webhook."""
+    document = json.dumps(access_policy(place, tables=("after",)))
+    return tollhouse.plane.kubectl("apply", "-f", "-", input=document).returncode == 0
+
+
+async def test_a_proxy_may_start_while_the_api_server_is_away(tollhouse: Installed, place: str) -> None:
+    stores = await in_thread(open_stores, tollhouse, place)
+    await in_thread(tollhouse.plane.pause)
+    try:
+        async with aclosing(stores.bundles.watch()) as bundles:  # type: ignore[type-var]
+            waiting = asyncio.ensure_future(anext(bundles))
+            await asyncio.wait([waiting], timeout=0.5)
+            assert not waiting.done()
+            await in_thread(tollhouse.plane.resume)
+            assert await asyncio.wait_for(waiting, 20)
+    finally:
+        await stores.close()
+
+
+async def test_a_request_is_created_found_and_read(stores: KubernetesStores) -> None:
+    digest = "sha256:" + "01" * 32
+    made = await stores.approvals.create(request_of(digest))
+    assert made.name.startswith("orders-db-")
+    read = await stores.approvals.get(made.name)
+    assert read is not None
+    assert read.spec == made.spec
+    again = await stores.approvals.create(request_of(digest))
+    found = await stores.approvals.find(digest)
+    assert {request.name for request in found} == {made.name, again.name}
+    assert await stores.approvals.find("sha256:" + "02" * 32) == []
+    assert await stores.approvals.get("orders-db-none") is None
+
+
+async def test_a_waiting_proxy_sees_the_vote_at_once(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    made = await stores.approvals.create(request_of())
+    async with aclosing(stores.approvals.watch(made.name)) as changes:  # type: ignore[type-var]
+        assert (await following(changes)).spec.votes == ()
+        await in_thread(
+            tollhouse.plane.kubectl, "-n", place, "patch", "approvalrequest", made.name, "--type=merge",
+            "-p", '{"spec":{"decision":"Approved"}}', user="alice", check=True,
+        )  # fmt: skip
+        while not (seen := await following(changes)).spec.votes:
+            continue
+        assert seen.spec.votes[0].by == "alice"
+
+
+async def test_the_watch_of_a_request_ends_with_it(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    made = await stores.approvals.create(request_of())
+    async with aclosing(stores.approvals.watch(made.name)) as changes:  # type: ignore[type-var]
+        await following(changes)
+        await in_thread(
+            tollhouse.plane.kubectl, "-n", place, "delete", "approvalrequest", made.name, check=True
+        )
+        with pytest.raises(StopAsyncIteration):
+            while True:
+                await following(changes)
+
+
+async def test_of_two_proxies_one_uses_a_request(stores: KubernetesStores) -> None:
+    made = await stores.approvals.create(request_of())
+    read = await settled(stores, made.name)
+    outcomes = await asyncio.gather(
+        *(stores.approvals.set_phase(read, Phase.USED, "the operation runs") for _ in range(4))
+    )
+    assert sorted(outcomes) == [False, False, False, True]
+    after = await stores.approvals.get(made.name)
+    assert after is not None
+    assert after.status.phase is Phase.USED
+    assert not await stores.approvals.set_phase(read, Phase.WITHDRAWN, "too late")
+
+
+async def test_a_phase_is_not_written_on_a_request_that_has_changed(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    made = await stores.approvals.create(request_of())
+    read = await settled(stores, made.name)
+    await in_thread(
+        tollhouse.plane.kubectl, "-n", place, "patch", "approvalrequest", made.name, "--type=merge",
+        "-p", '{"spec":{"decision":"Denied"}}', user="bob", check=True,
+    )  # fmt: skip
+    assert not await stores.approvals.set_phase(read, Phase.USED, "the operation runs")
+
+
+async def settled(stores: KubernetesStores, name: str) -> ApprovalRequest:
+    """The request once the operator has said its first word about it."""
+    async with aclosing(stores.approvals.watch(name)) as changes:  # type: ignore[type-var]
+        while not (seen := await following(changes)).status.conditions:
+            continue
+        return seen
+
+
+async def test_reports_of_several_proxies_do_not_touch_each_other(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    def report(instance: str) -> ProxyReport:
+        return ProxyReport(instance, "sha256:1", True, 3, {"p/r": {"enforced": 1}}, ("a warning",))
+
+    await asyncio.gather(*(stores.reports.put(report(f"proxy-{number}")) for number in range(5)))
+    data = (await in_thread(tollhouse.get, "configmap", "orders-db-proxies", place))["data"]
+    assert {f"proxy-{number}" for number in range(5)} <= set(data)
+    assert json.loads(data["proxy-3"])["matched"] == {"p/r": {"enforced": 1}}
+    for number in range(5):
+        await stores.reports.remove(f"proxy-{number}")
+    await stores.reports.remove("never-was")
+    data = (await in_thread(tollhouse.get, "configmap", "orders-db-proxies", place)).get("data") or {}
+    assert not any(key.startswith("proxy-") for key in data)
+
+
+async def test_only_the_secrets_that_the_connection_names_are_readable(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    for name in ("orders-db-login", "another"):
+        await in_thread(
+            tollhouse.plane.kubectl, "-n", place, "create", "secret", "generic", name,
+            "--from-literal=username=app", "--from-literal=password=pä55 word", check=True,
+        )  # fmt: skip
+    read = await stores.secrets.read("orders-db-login")
+    assert read["password"].reveal() == "pä55 word"
+    assert "pä55" not in repr(read)
+    for name in ("another", "orders-db-audit-key"):
+        with pytest.raises(StoreRefused, match="forbidden"):
+            await stores.secrets.read(name)
+    with pytest.raises(StoreRefused, match="not found"):
+        await in_thread(
+            tollhouse.plane.kubectl, "-n", place, "delete", "secret", "orders-db-login", check=True
+        )
+        await stores.secrets.read("orders-db-login")
+
+
+async def test_a_value_that_is_no_text_is_refused_without_being_shown(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "orders-db-login", "namespace": place},
+        "data": {"password": base64.b64encode(b"\xff\xfe\x00secret").decode()},
+    }
+    await in_thread(tollhouse.plane.apply, secret)
+    with pytest.raises(StoreRefused) as refused:
+        await stores.secrets.read("orders-db-login")
+    assert str(refused.value) == "key password of Secret orders-db-login is no UTF-8 text"
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("get configmaps/orders-db-bundle", "yes"),
+        ("watch configmaps/orders-db-bundle", "yes"),
+        ("patch configmaps/orders-db-proxies", "yes"),
+        ("patch configmaps/orders-db-bundle", "no"),
+        ("list configmaps", "no"),
+        ("get configmaps/other", "no"),
+        ("get secrets/orders-db-login", "yes"),
+        ("get secrets/other", "no"),
+        ("list secrets", "no"),
+        ("create approvalrequests", "yes"),
+        ("patch approvalrequests", "no"),
+        ("delete approvalrequests", "no"),
+        ("patch approvalrequests/x --subresource=status", "yes"),
+        ("get connections", "no"),
+        ("get pods", "no"),
+        ("create pods", "no"),
+        ("create serviceaccounts --subresource=token", "no"),
+        ("get approvalrequests -n default", "no"),
+    ],
+)
+def test_a_proxy_has_the_rights_it_needs_and_no_others(
+    tollhouse: Installed, place: str, question: str, answer: str
+) -> None:
+    user = f"system:serviceaccount:{place}:orders-db-proxy"
+    words = question.split() if "-n" in question.split() else [*question.split(), "-n", place]
+    assert tollhouse.plane.kubectl("auth", "can-i", *words, "--as", user).stdout.strip() == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("list secrets", "no"),
+        ("watch secrets", "no"),
+        ("delete secrets", "no"),
+        ("create pods", "no"),
+        ("create pods/exec", "no"),
+        ("create clusterroles", "no"),
+        ("escalate roles", "no"),
+        ("bind roles", "no"),
+        ("impersonate users", "no"),
+        ("create serviceaccounts --subresource=token", "no"),
+        ("patch accesspolicies", "no"),
+        ("patch connections", "no"),
+        ("patch approvalrequests", "no"),
+        ("patch approvalrequests --subresource=status", "yes"),
+        ("update validatingwebhookconfigurations/other", "no"),
+        ("delete deployments", "no"),
+    ],
+)
+def test_the_operator_has_the_rights_it_needs_and_no_others(
+    tollhouse: Installed, question: str, answer: str
+) -> None:
+    user = "system:serviceaccount:tollhouse-system:tollhouse-operator"
+    done = tollhouse.plane.kubectl("auth", "can-i", *question.split(), "-A", "--as", user)
+    assert done.stdout.strip() == answer

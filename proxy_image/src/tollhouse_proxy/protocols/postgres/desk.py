@@ -223,9 +223,11 @@ class Desk:
     def note(self, statement: Statement) -> None:
         """The statement is being sent: what it may change is no longer known."""
         effect = statement.effect
-        in_transaction = self.state.status == "T" or self.state.open_pipeline
-        changes = effect.changes_catalog or (effect.inner is not None and effect.inner.effect.changes_catalog)
-        self.upkeep.note(in_transaction, effect.search_path, changes=changes)
+        inner = effect.inner.effect if effect.inner is not None else None
+        changes = effect.changes_catalog or (inner is not None and inner.changes_catalog)
+        if effect.kind is EffectKind.SET and effect.search_path is not None:
+            changes = False  # what it becomes is known; looking could fix the transaction's snapshot
+        self.upkeep.note(effect.search_path, changes=changes)
 
     # ------------------------------------------------------------ refusing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tollhouse_core.api.connection import AfterTokenExpiry, Connection, ProxyTlsMode
-from tollhouse_proxy.exchange import Target, TlsMode
+from tollhouse_proxy.exchange import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +36,3 @@ class Served:
         if database in self.databases:
             return database
         return self.database if database == user else None
-
-
-def served_from(connection: Connection, ca_pem: str | None = None) -> Served:
-    """What a Connection says. `ca_pem` is what its `caRef` holds. Its protocol must be postgres."""
-    spec = connection.spec
-    target = spec.postgres
-    if target is None:
-        raise ValueError(f"connection {connection.metadata.name} is not one to a PostgreSQL server")
-    return Served(
-        namespace=connection.metadata.namespace or "",
-        connection=connection.metadata.name or "",
-        target=Target(target.host, target.port, TlsMode(target.tls.mode.value), ca_pem),
-        database=target.database,
-        databases=tuple(target.databases),
-        default_schema=target.default_schema,
-        requires_tls=spec.proxy.tls.mode is ProxyTlsMode.REQUIRE,
-        ends_with_token=spec.session.after_token_expiry is AfterTokenExpiry.END,
-        roles=frozenset(target.roles),
-    )

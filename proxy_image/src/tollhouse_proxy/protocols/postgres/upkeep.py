@@ -73,14 +73,15 @@ class Upkeep:
             return True
         return self._look()
 
-    def note(self, in_transaction: bool, path: tuple[str, ...] | None, *, changes: bool) -> None:
-        """A statement with these effects is being sent."""
+    def note(self, path: tuple[str, ...] | None, *, changes: bool) -> None:
+        """A statement is being sent that changes the catalog, or makes `path` the search_path (for the
+        transaction or the session: when the transaction is over, the backend is asked)."""
         if changes:
             self._state.dirty = True
         elif path is not None:
             self.settings = replace(self.settings, search_path=path)
             self._state.path_unconfirmed = True
-            self._state.private = self._state.private or in_transaction
+            self._state.private = True
 
     def _look(self) -> bool:
         state = self._state

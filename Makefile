@@ -41,7 +41,7 @@ tests: ## Run the tests; ARGS="tests/core -k masks" for some of them
 
 .PHONY: e2e
 e2e: ## Journeys on a cluster: KUBECONFIG's if set, else a node of our own (root)
-	@$(ENVIRONMENT) && $(PYTEST) e2e --timeout 900 $(ARGS)
+	@$(ENVIRONMENT) && $(PYTEST) e2e --timeout 2400 $(ARGS)
 
 .PHONY: bench
 bench: ## Measure; prints a table and writes benchmarks/latest.json

@@ -46,8 +46,15 @@ def connection_of(
     return parsed
 
 
-def policy_of(rules: str | list[dict[str, Any]], *, name: str = "agents", **spec: Any) -> AccessPolicy:
-    """A policy for everybody on orders-db, from YAML rules; rules without a name get one."""
+def policy_of(
+    rules: str | list[dict[str, Any]],
+    *,
+    name: str = "agents",
+    exempt: list[dict[str, Any]] | None = None,
+    **spec: Any,
+) -> AccessPolicy:
+    """A policy for everybody on orders-db, from YAML rules; rules without a name get one. `exempt`
+    is the policy's `except`."""
     listed = yaml.safe_load(rules) if isinstance(rules, str) else rules
     document = {
         "apiVersion": "tollhouse.dev/v1alpha1",
@@ -56,6 +63,7 @@ def policy_of(rules: str | list[dict[str, Any]], *, name: str = "agents", **spec
         "spec": {
             "connections": {"names": ["orders-db"]},
             "subjects": [{"authenticated": {}}],
+            **({"except": exempt} if exempt else {}),
             **spec,
             "rules": [{"name": f"rule-{index}", **rule} for index, rule in enumerate(listed)],
         },

@@ -52,6 +52,7 @@ def condition_of(source: str) -> Condition:
         ('operation.tables.exists(t, t.endsWith(".orders"))', True),
         ('operation.accesses.exists(a, a.verb == "delete" && a.object == "public.customers")', True),
         ('operation.accesses.all(a, a.verb in ["read", "write"])', False),
+        ("operation.accesses.exists(a, a.verb == r'delete')", True),
         ("operation.tables.filter(t, t.contains('cust')).size() == 1", True),
         ("size(operation.tables.map(t, size(t))) == 2", True),
         ("operation.hasWhere ? false : operation.inTransaction", True),
@@ -270,6 +271,8 @@ _FRAGMENTS = st.sampled_from(
 @given(st.one_of(st.lists(_FRAGMENTS, max_size=12).map("".join), st.text(max_size=60)))
 @example("\\")
 @example("b'\\xff' == b''")
+@example("'\ud800' == 'x'")
+@example("'\0' == 'x'")
 @example("'''a")
 def test_any_text_is_a_condition_or_refused_and_running_it_answers_or_fails(source: str) -> None:
     try:

@@ -75,6 +75,17 @@ def test_any_matching_deny_wins_over_every_allow() -> None:
     assert (decision.rule.policy, decision.rule.rule) == ("agents-1", "never")
 
 
+def test_of_two_denies_the_first_by_name_is_the_one_told() -> None:
+    rules = """
+    - {name: b, deny: {sql: {commands: [VACUUM]}}}
+    - {name: a, deny: {sql: {commands: ["*"]}}}
+    """
+    decision = judge(bundle_of(rules), command("VACUUM"))
+    assert isinstance(decision, Deny)
+    assert decision.rule.rule == "a"
+    assert decision.message == "denied by policy agents, rule a"
+
+
 def test_a_deny_says_policy_rule_and_its_own_message() -> None:
     bundle = bundle_of('[{name: never, deny: {sql: {commands: ["DROP *"]}, message: Ask the data team.}}]')
     decision = judge(bundle, command("DROP TABLE", "public", "orders"))
@@ -116,6 +127,7 @@ def test_every_rule_that_asks_for_approval_must_be_met() -> None:
     decision = judge(bundle_of(APPROVE, more), table("Delete", "orders"))
     assert isinstance(decision, NeedsApproval)
     assert [rule.rule for rule, _ in decision.terms] == ["refunds", "big"]
+    assert decision.rule.rule == "refunds"
 
 
 def test_deny_and_approval_bind_on_what_lies_beneath_a_view() -> None:
@@ -155,6 +167,7 @@ def test_an_operation_without_accesses_needs_no_rule_but_somebody_known() -> Non
     stranger = judge(bundle, session=session_of(identity_of("mallory")))
     assert isinstance(stranger, Deny)
     assert "no policy" in stranger.message
+    assert stranger.cacheable
 
 
 def test_commands_are_globs_on_command_tags() -> None:
@@ -196,7 +209,7 @@ def test_subjects_are_any_of_and_exceptions_take_out() -> None:
     policy = policy_of(
         READ,
         subjects=[{"group": "support"}, {"user": "planner", "provider": "corp"}],
-        **{"except": [{"group": "contractors"}]},
+        exempt=[{"group": "contractors"}],
     )
     bundle = bundle_of(policy)
     access = table("Select", "orders")

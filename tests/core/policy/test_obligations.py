@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kit.policies import NOON, bundle_of, identity_of, operation_of, resource, session_of, table
@@ -138,7 +140,8 @@ def test_a_missing_or_ill_typed_value_refuses_the_operation_with_its_name(
 ) -> None:
     bundle = bundle_of(READ, f'[{{name: own, filter: {{tables: [customers], where: "{where}"}}}}]')
     operation = operation_of(table("Select", "customers"), resources=(CUSTOMERS,))
-    decision = evaluate(bundle, session_of(identity_of(**claims)), operation, NOON)
+    session = session_of(replace(identity_of(), claims=claims))
+    decision = evaluate(bundle, session, operation, NOON)
     assert isinstance(decision, Deny)
     assert decision.rule.rule == "own"
     assert words in decision.message
@@ -157,6 +160,17 @@ def test_values_keep_their_types_and_lists_stay_lists() -> None:
     session = session_of(identity_of("triage", "g1", org={"id": 7}, clinics=["x", "y"], flag=True))
     (row,) = obligations_of(rules, session=session).filters
     assert row.values == (7, ["x", "y"], "triage", ["g1"], "orders", True)
+
+
+def test_a_claim_whose_name_is_no_word_is_written_in_brackets() -> None:
+    rule = """
+    - filter:
+        tables: [customers]
+        where: 'a = {{ identity.claims["https://corp.example/tenant"].id }}'
+    """
+    session = session_of(replace(identity_of(), claims={"https://corp.example/tenant": {"id": 7}}))
+    (row,) = obligations_of(rule, session=session).filters
+    assert row.values == (7,)
 
 
 def test_an_empty_list_is_a_list() -> None:

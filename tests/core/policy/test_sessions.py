@@ -12,7 +12,7 @@ READ = "[{allow: {sql: {access: [Select], tables: [orders]}}}]"
 
 
 def test_only_who_a_policy_is_about_is_admitted() -> None:
-    bundle = bundle_of(policy_of(READ, subjects=[{"group": "support"}], **{"except": [{"user": "mallory"}]}))
+    bundle = bundle_of(policy_of(READ, subjects=[{"group": "support"}], exempt=[{"user": "mallory"}]))
     assert admits(bundle, identity_of("alice", "support"))
     assert not admits(bundle, identity_of("alice"))
     assert not admits(bundle, identity_of("mallory", "support"))

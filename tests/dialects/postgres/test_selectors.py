@@ -63,7 +63,12 @@ def test_functions_are_granted_by_name_and_the_servers_own_only_when_spelt_out()
 
 
 def test_nothing_speaks_of_what_was_not_understood() -> None:
-    for fields in ({"commands": ["*"]}, {"functions": ["*"]}, {"access": ["Select"], "tables": ["*"]}):
+    every: list[dict[str, Any]] = [
+        {"commands": ["*"]},
+        {"functions": ["*"]},
+        {"access": ["Select"], "tables": ["*"]},
+    ]
+    for fields in every:
         selector = selector_of(**fields)
         assert not selector.binds(opaque())
         assert not selector.grants(opaque())

@@ -26,7 +26,7 @@ from tollhouse_core.policy.rules import (
 from tollhouse_core.policy.subjects import covered
 from tollhouse_core.policy.wording import listed
 
-_MEMO_SIZE = 4096
+_MEMO_SIZE = 1024
 HINT_LENGTH = 400
 
 

@@ -9,6 +9,7 @@ engine knows before it runs a condition what its answer depends on.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -63,6 +64,7 @@ def object_of(fields: Mapping[str, CelType], *, nullable: bool = False) -> CelTy
     return CelType("object", fields=fields, nullable=nullable)
 
 
+_PLAIN_TEXT = re.compile(r"""(['"])([^'"\\]*)\1""")
 _BY_NAME = {t.name: t for t in (BOOL, INT, UINT, DOUBLE, STRING, BYTES, NULL)}
 _NUMBERS = frozenset({"int", "uint", "double"})
 _ORDERED = _NUMBERS | {"string", "bytes", "timestamp", "duration", "bool"}
@@ -257,10 +259,11 @@ class _Checker:
         return BOOL
 
     def _one_of(self, kind: CelType, literal: Node) -> None:
-        if not kind.values or not isinstance(literal, Literal) or literal.type != "string":
+        if not kind.values or not isinstance(literal, Literal):
             return
-        if literal.text[1:-1] not in kind.values:
-            ask = nearest(literal.text[1:-1], kind.values)
+        plain = _PLAIN_TEXT.fullmatch(literal.text)
+        if plain is not None and plain[2] not in kind.values:
+            ask = nearest(plain[2], kind.values)
             self._wrong(f"{literal.text} is never the value here{ask}", literal.at)
 
     def _membership(self, node: Operator, kinds: tuple[CelType, ...]) -> CelType:

@@ -50,8 +50,8 @@ def evaluate(bundle: PolicyBundle, session: Session, operation: Operation, now: 
     thought = Deliberation(bundle.asked_facts, session, operation, now)
     met = [(access, mine.meeting(access)) for access in operation.accesses]
     denied_by = _denied_by(thought, met)
-    terms, approved, maybe_approved = _approvals(thought, met)
-    unopened, opened_by = _unopened(thought, met, approved, maybe_approved)
+    terms, approvable = _approvals(thought, met)
+    unopened, opened_by = _unopened(thought, met, approvable)
     limits = _limits(thought, mine)
     if denied_by is not None:
         message = _denied_message(denied_by)
@@ -87,14 +87,11 @@ def _denied_by(thought: Deliberation, met: _Met) -> DenyRule | None:
     return min(found, key=lambda rule: _name(rule.head.ref), default=None)
 
 
-def _approvals(
-    thought: Deliberation, met: _Met
-) -> tuple[dict[RuleRef, ApprovalTerms], set[Access], set[Access]]:
-    """What people must agree to, the accesses that opens, and those it would open if a fact not
-    yet known says so."""
+def _approvals(thought: Deliberation, met: _Met) -> tuple[dict[RuleRef, ApprovalTerms], set[Access]]:
+    """What people must agree to, and the accesses that opens (or would, if a fact not yet known
+    says so)."""
     terms: dict[RuleRef, ApprovalTerms] = {}
-    approved: set[Access] = set()
-    maybe: set[Access] = set()
+    approvable: set[Access] = set()
     for access, rules in met:
         for rule, grants in rules.approvals:
             truth = thought.binds(rule.head, "requireApproval", "")
@@ -103,20 +100,18 @@ def _approvals(
             if truth is Truth.YES:
                 terms[rule.head.ref] = rule.terms
             if grants:
-                (approved if truth is Truth.YES else maybe).add(access)
-    return terms, approved, maybe
+                approvable.add(access)
+    return terms, approvable
 
 
-def _unopened(
-    thought: Deliberation, met: _Met, approved: set[Access], maybe_approved: set[Access]
-) -> tuple[Access | None, RuleRef]:
+def _unopened(thought: Deliberation, met: _Met, approvable: set[Access]) -> tuple[Access | None, RuleRef]:
     """The first access that nothing opens, and the rule that opens the first that needs one."""
     opened_by = RuleRef()
     for access, rules in met:
         if not access.needs_rule and access.kind is not AccessKind.OPAQUE:
             continue
         opener, maybe = _opener(thought, rules)
-        if opener is None and not maybe and access not in approved and access not in maybe_approved:
+        if opener is None and not maybe and access not in approvable:
             return access, RuleRef()
         if opener is not None and not opened_by.policy:
             opened_by = opener.head.ref

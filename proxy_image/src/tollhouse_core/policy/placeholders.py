@@ -25,7 +25,9 @@ _FIXED = {
     "identity.onBehalfOf.groups": Shape.LIST,
     "session.database": Shape.SCALAR,
 }
-_CLAIM = re.compile(r"identity\.claims((?:\.[A-Za-z_][A-Za-z0-9_-]*)+)")
+# A claim by name, or in brackets where its name is none: identity.claims["https://corp.example/tenant"].
+_CLAIM = re.compile(r"""identity\.claims(?:\.[A-Za-z_][A-Za-z0-9_-]*|\["[^"\\]+"\])+""")
+_CLAIM_KEY = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_-]*)|\["([^"\\]+)"\]""")
 _UNPROVED = frozenset({"session.user", "session.applicationName"})
 
 
@@ -86,7 +88,7 @@ def _found(source: str, session: Session) -> object:
 
 @lru_cache(maxsize=1024)
 def _claim_path(source: str) -> tuple[str, ...]:
-    return tuple(source.removeprefix("identity.claims.").split("."))
+    return tuple(key[1] or key[2] for key in _CLAIM_KEY.finditer(source, len("identity.claims")))
 
 
 def _checked(source: str, value: object) -> object:

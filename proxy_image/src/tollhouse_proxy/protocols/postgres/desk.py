@@ -122,9 +122,12 @@ class Desk:
         if prepared.statement is None or prepared.epoch == ground:
             return prepared
         statements = self.read(prepared.text)
-        if len(statements) != 1:
-            raise Turned(refuse.error("XX000", "a prepared statement has changed its meaning"))
-        prepared.statement = statements[0]
+        found = statements[0] if len(statements) == 1 else None
+        if found is not None and prepared.carrier is not None:
+            prepared.carrier, found = found, found.effect.inner
+        if found is None:
+            raise Turned(refuse.error("0A000", "a prepared statement has changed its meaning"))
+        prepared.statement = found
         prepared.epoch = ground
         prepared.renewed = True
         prepared.permitted = None
@@ -144,16 +147,16 @@ class Desk:
             canonical=f"{own.canonical or statement.text}\n{inner.canonical or subject.text}",
         )
 
-    def changes(self, statement: Statement, permitted: Permitted) -> list[Change]:
-        """Enters what the statement does to names. Raises CannotRewrite."""
+    def changes(self, statement: Statement, permitted: Permitted, rewritten: Rewritten) -> list[Change]:
+        """Enters what the statement, sent as `rewritten`, does to names."""
         names, effect = self.state.names, statement.effect
         match effect.kind:
             case EffectKind.PREPARE if effect.inner is not None and effect.name is not None:
-                made = self._prepared(effect.inner, permitted)
+                made = self._carried(statement, effect.inner, permitted, rewritten)
                 return [names.put(names.statements, effect.name, made)]
             case EffectKind.DECLARE if effect.inner is not None and effect.name is not None:
-                made = self._prepared(effect.inner, permitted)
-                portal = Portal(made, holds="hold" in statement.text.lower(), rewritten=made.rewritten)
+                made = self._carried(statement, effect.inner, permitted, rewritten)
+                portal = Portal(made, holds="hold" in statement.text.lower(), rewritten=rewritten)
                 return [names.put(names.portals, effect.name, portal)]
             case EffectKind.DEALLOCATE:
                 return self._dropped(names.statements, effect.name)
@@ -164,14 +167,16 @@ class Desk:
             case _:
                 return []
 
-    def _prepared(self, inner: Statement, permitted: Permitted) -> Prepared:
+    def _carried(
+        self, carrier: Statement, inner: Statement, permitted: Permitted, rewritten: Rewritten
+    ) -> Prepared:
         return Prepared(
-            text=inner.text,
+            text=carrier.text,
             statement=inner,
             obligations=permitted.obligations,
-            rewritten=self.rewritten(inner, permitted.obligations),
+            rewritten=rewritten,
             epoch=repr(self.ground[1:]),
-            by_sql=True,
+            carrier=carrier,
         )
 
     def _dropped(self, table: dict[str, Any], name: str | None) -> list[Change]:
@@ -185,7 +190,7 @@ class Desk:
             return subject.rewritten
         if permitted.obligations == subject.obligations and not subject.renewed:
             return subject.rewritten
-        wanted = self.rewritten(subject.statement, permitted.obligations)
+        wanted = self.rewritten(subject.carrier or subject.statement, permitted.obligations)
         if wanted.text != subject.rewritten.text:
             raise CannotRewrite(
                 "the policies have changed since this was prepared or declared",

@@ -206,7 +206,7 @@ class ExecuteTask(_Task):
         rewritten = self._wanted(portal, permitted)
         if permitted.cacheable and self._subject is None:
             prepared.permitted = permitted
-        changes = desk.changes(statement, permitted)
+        changes = desk.changes(statement, permitted, rewritten)
         run = desk.run(statement, permitted, rewritten, portal.bind.result_formats if portal.bind else ())
         run.changes = changes
         portal.run = run

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Prepared:
     """A statement the server has under a name. `statement` None is the empty text.
 
+    `text` is what it came in: its own, or the PREPARE or DECLARE around it, which is then its `carrier`.
     `rewritten` is what the server was given under `obligations`; `statement` was understood on the
-    ground `epoch`. `by_sql`: made by PREPARE or DECLARE. `renewed`: `statement` is
+    ground `epoch`.  `renewed`: `statement` is
     newer than `rewritten`. `permitted` is the last verdict, kept while it can be used again.
     """
 
@@ -33,7 +34,7 @@ class Prepared:
     obligations: Obligations = field(default_factory=Obligations)
     rewritten: Rewritten | None = None
     epoch: str = ""
-    by_sql: bool = False
+    carrier: Statement | None = None
     renewed: bool = False
     permitted: Permitted | None = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tollhouse_core.api.connection import AfterTokenExpiry, Connection, ProxyTlsMode
 from tollhouse_proxy.exchange import Target
 
 

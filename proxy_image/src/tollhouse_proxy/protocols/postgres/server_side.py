@@ -13,10 +13,10 @@ from tollhouse_proxy.protocols.postgres.content import ContentHeld
 from tollhouse_proxy.protocols.postgres.replies import BackendBroke, Replies
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire import backend
+from tollhouse_proxy.protocols.postgres.wire.framing import HEADER
 
 _HEAD = Struct("!BI")
-_DATA_ROW = backend.DATA_ROW
-_COPY_DATA = backend.COPY_DATA
+_ROWS = frozenset({backend.DATA_ROW, backend.COPY_DATA})
 _STREAMS_FROM = 64 * 1024
 """A row this long goes on in pieces (where nothing must look into it)."""
 
@@ -73,12 +73,12 @@ class ServerSide:
             _HEAD.unpack_from,
         )
         plain = replies.plain
-        while end - at >= 5:
+        while end - at >= HEADER:
             kind, length = unpack(data, at)
             stop = at + 1 + length
             if not 4 <= length <= caps.get(kind, 0):
                 raise BackendBroke(f"the backend sent a message of type {kind:#04x} and {length} bytes")
-            is_row = kind == _DATA_ROW or kind == _COPY_DATA
+            is_row = kind in _ROWS
             if stop > end:
                 if not (is_row and plain and length >= _STREAMS_FROM):
                     self._needed = stop - at
@@ -115,10 +115,14 @@ class ServerSide:
         if at > begin:
             out.append(data if begin == 0 and at == end else data[begin:at])
         if at < end:
-            self._held = [data[at:]]
-            self._held_size = end - at
-            if end - at < 5:
-                self._needed = 5
+            self._keep(data[at:])
+
+    def _keep(self, rest: bytes) -> None:
+        """The beginning of a message; `_needed` is its size, once its header is there."""
+        self._held = [rest]
+        self._held_size = len(rest)
+        if len(rest) < HEADER:
+            self._needed = HEADER
 
     def _overrun(self, rows: int, size: int) -> bool:
         """Counts rows that are about to go out; True: a limit forbids it."""

@@ -171,7 +171,7 @@ class SimpleQuery:
                     found.forbidden_origins,
                     found.guards_errors,
                 )
-        judged.changes = desk.changes(statement, permitted)
+        judged.changes = desk.changes(statement, permitted, judged.rewritten)
 
     def _refuse(self, words: bytes) -> None:
         """All or nothing: what was permitted before the refused one does not run either."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tollhouse_core.api import InvalidObject, Problem
-from tollhouse_core.api.access_policy import ConnectionSelection
 from tollhouse_core.api.connection import Connection
+from tollhouse_core.api.selection import ConnectionSelection
 from tollhouse_core.policy.bundle import build_bundle, selects
 from tollhouse_operator.gather import Situation
 from tollhouse_operator.manifests.config_maps import LARGEST_BUNDLE_BYTES

@@ -9,12 +9,13 @@ import yaml
 
 from tollhouse_core import masks
 from tollhouse_core.api import API_OBJECTS, InvalidObject, parse_object, to_document
-from tollhouse_core.api.access_policy import AccessPolicy, ConnectionSelection, LabelSelector
+from tollhouse_core.api.access_policy import AccessPolicy
 from tollhouse_core.api.approval_request import ApprovalRequest, Decision, Phase
 from tollhouse_core.api.connection import Connection, ProxyTlsMode
 from tollhouse_core.api.documents import parse_part
 from tollhouse_core.api.identity_provider import IdentityProvider, OidcProvider
 from tollhouse_core.api.meta import ObjectMeta
+from tollhouse_core.api.selection import ConnectionSelection, LabelSelector
 from tollhouse_core.api.targets import PostgresTarget
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -120,6 +121,24 @@ def test_an_approval_request_is_pending_until_somebody_says_otherwise() -> None:
     assert request.status.phase is Phase.PENDING
     assert request.spec.votes[0].decision is Decision.APPROVED
     assert "status" not in to_document(request)
+
+
+def test_a_long_statement_has_a_short_line_for_lists() -> None:
+    document = example("approval-request")
+    request = parse_object(document)
+    assert isinstance(request, ApprovalRequest)
+    assert request.spec.operation.summary == "DELETE FROM public.orders WHERE id = $1"
+    document["spec"]["operation"]["text"] = "SELECT\n  " + "a, " * 100
+    request = parse_object(document)
+    assert isinstance(request, ApprovalRequest)
+    summary = request.spec.operation.summary
+    assert (len(summary), summary[:12], summary[-3:]) == (80, "SELECT a, a,", "...")
+
+
+def test_a_request_expires_on_a_whole_second() -> None:
+    document = example("approval-request")
+    document["spec"]["expiresAt"] = "2030-01-01T10:15:00.123456Z"
+    assert to_document(parse_object(document))["spec"]["expiresAt"] == "2030-01-01T10:15:00Z"
 
 
 def test_times_are_utc_here_and_rfc_3339_on_the_wire() -> None:

@@ -469,6 +469,14 @@ WRONG = [
         POLICY, RULES, rule(session={}), "spec.rules[0].session", "at least one of maxDuration or idleTimeout"
     ),
     Wrong(
+        "connection",
+        "spec.audit.sinks",
+        ["archive", "archive"],
+        "spec.audit.sinks[1]",
+        "archive is there before",
+        "Duplicate value",
+    ),
+    Wrong(
         "approval-request",
         "spec.operation.digest",
         "nonsense",

@@ -5,14 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tollhouse_core.api.access_policy import Approvers, Escalation, ServiceAccountSubject
 from tollhouse_core.api.meta import ApiObject, Digest, LabelName, ObjectName, Status, Time, Word
 from tollhouse_core.api.shape import ApiModel, CelRule, cel_name, wire_name
 
 ProvenName = Annotated[str, Field(min_length=1, max_length=512)]
+SUMMARY = 80
 Reason = Annotated[str, Field(max_length=1024)]
+WholeSecond = Annotated[Time, AfterValidator(lambda moment: moment.replace(microsecond=0))]
 
 
 class Decision(StrEnum):
@@ -75,6 +77,12 @@ class RequestedAccess(ApiModel):
     )
 
 
+def _summary(text: str) -> str:
+    """kubectl cuts nothing: a long statement would push every other column off the screen."""
+    line = " ".join(text.split())
+    return line if len(line) <= SUMMARY else f"{line[: SUMMARY - 3]}..."
+
+
 class RequestedOperation(ApiModel):
     """What is asked."""
 
@@ -82,6 +90,10 @@ class RequestedOperation(ApiModel):
     text: Annotated[str, Field(max_length=65536)] = Field(
         description="The operation as people read it: written anew from what was understood, values behind "
         "masks left out, characters beyond ASCII escaped."
+    )
+    summary: Annotated[str, Field(max_length=SUMMARY)] = Field(
+        default_factory=lambda fields: _summary(fields.get("text", "")),
+        description="The beginning of `text`, in one line for lists. Absent: made from `text`.",
     )
     parameters: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
         default=(), max_length=256, description="Bound values in order, as people read them. Absent: none."
@@ -156,7 +168,7 @@ class ApprovalRequestSpec(ApiModel):
         max_length=8,
         description="Who may vote as well once the request has waited. Absent: nobody.",
     )
-    expires_at: Time = Field(description="When it ends as refused unless decided (RFC 3339).")
+    expires_at: WholeSecond = Field(description="When it ends as refused unless decided (RFC 3339).")
     decision: Decision | None = Field(
         default=None,
         description="Write Approved or Denied here to vote; admission turns it into an entry of "

@@ -92,7 +92,8 @@ def path_text(location: Iterable[int | str]) -> str:
 def _path(detail: ErrorDetails) -> str:
     inner = detail.get("ctx", {}).get("at", "")
     path = path_text(detail["loc"])
-    return f"{path}.{inner}" if path and inner else path or inner
+    between = "." if path and inner and not inner.startswith("[") else ""
+    return f"{path}{between}{inner}"
 
 
 def _message(model: type[BaseModel], detail: ErrorDetails) -> str:

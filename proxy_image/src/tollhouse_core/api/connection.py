@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from tollhouse_core.api.credentials import Credentials
 from tollhouse_core.api.meta import ApiObject, ObjectName, SecretRef, Status, Word
 from tollhouse_core.api.quantities import PortNumber, PositiveDuration, Quantity
-from tollhouse_core.api.shape import ApiModel, ExactlyOne, Holds, Shape
+from tollhouse_core.api.shape import ApiModel, EachOnce, ExactlyOne, Holds, Shape
 from tollhouse_core.api.targets import (
     HttpTarget,
     KubernetesTarget,
@@ -30,10 +30,8 @@ PROTOCOLS = ("postgres", "mysql", "mongodb", "ssh", "kubernetes", "http", "mcp")
 class IdentitySettings(ApiModel):
     """Whose word counts for who a client is."""
 
-    providers: tuple[ObjectName, ...] = Field(
+    providers: Annotated[tuple[ObjectName, ...], Field(max_length=32), EachOnce()] = Field(
         default=(),
-        max_length=32,
-        json_schema_extra={"x-kubernetes-list-type": "set"},
         description="Names of the IdentityProviders whose tokens are taken. Absent: ServiceAccount tokens "
         "of this cluster, and no others.",
     )
@@ -150,10 +148,8 @@ class WhenUnavailable(StrEnum):
 class AuditSettings(ApiModel):
     """Where the audit goes."""
 
-    sinks: tuple[ObjectName, ...] = Field(
+    sinks: Annotated[tuple[ObjectName, ...], Field(max_length=16), EachOnce()] = Field(
         default=(),
-        max_length=16,
-        json_schema_extra={"x-kubernetes-list-type": "set"},
         description="Names of AuditSinks in the same namespace. Absent: the proxy's own standard output.",
     )
     when_unavailable: WhenUnavailable = Field(

@@ -97,7 +97,7 @@ RESOURCES = (
         (
             Column("Connection", ".spec.connection"),
             Column("Requester", ".spec.requester.name"),
-            Column("Operation", ".spec.operation.text"),
+            Column("Operation", ".spec.operation.summary"),
             Column("Phase", ".status.phase"),
             Column("Votes", ".status.votes"),
             # Not a date: kubectl shows those as an age, and this one is in the future.

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tollhouse_core.api.shape import ApiModel, AtLeastOne, ExactlyOne, Needs, Shape
+from tollhouse_core.api.shape import ApiModel, AtLeastOne, EachOnce, ExactlyOne, Needs, Shape
 
 Glob = Annotated[str, Field(min_length=1, max_length=512)]
 ApiGroups = Annotated[tuple[Annotated[str, Field(max_length=253)], ...], Field(min_length=1, max_length=256)]
@@ -39,9 +39,8 @@ class SqlSelector(ApiModel):
         ),
     )
 
-    access: Annotated[tuple[SqlAccess, ...], Field(min_length=1, max_length=5)] | None = Field(
+    access: Annotated[tuple[SqlAccess, ...], Field(min_length=1, max_length=5), EachOnce()] | None = Field(
         default=None,
-        json_schema_extra={"x-kubernetes-list-type": "set"},
         description="What is done with `tables`: Select (read rows), Insert (add rows), Update (change "
         "rows), Delete (remove rows), Truncate (empty a table).",
     )
@@ -76,11 +75,12 @@ class MongodbSelector(ApiModel):
         Needs("collections", ("access",), "collections needs access, such as access: [Find]"),
     )
 
-    access: Annotated[tuple[MongodbAccess, ...], Field(min_length=1, max_length=4)] | None = Field(
-        default=None,
-        json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="What is done with `collections`: Find (read documents), Insert (add documents), Update "
-        "(change documents), Delete (remove documents).",
+    access: Annotated[tuple[MongodbAccess, ...], Field(min_length=1, max_length=4), EachOnce()] | None = (
+        Field(
+            default=None,
+            description="What is done with `collections`: Find (read documents), Insert (add documents), "
+            "Update (change documents), Delete (remove documents).",
+        )
     )
     collections: Globs | None = Field(
         default=None, description='Globs on `database.collection`; a bare "*" is every collection.'

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from pydantic import (
     BaseModel,
     ConfigDict,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     model_serializer,
@@ -212,6 +213,30 @@ class ApiModel(BaseModel):
         return next((wire_name(name) for name in fields if _there(getattr(self, name))), "")
 
 
+class EachOnce:
+    """For lists whose entries may not repeat, here and in the CRD. Goes behind bounds on the length."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(cls._check, handler(source))
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "x-kubernetes-list-type": "set"}
+
+    @staticmethod
+    def _check(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+        for index, entry in enumerate(entries):
+            if entry in entries[:index]:
+                words = f"expected each entry once; {entry} is there before"
+                raise PydanticCustomError("shape", "{words}", {"words": words, "at": f"[{index}]"})
+        return entries
+
+
 class Marker(ApiModel):
     """An object without fields, `{}`: being there is all it says."""
 
@@ -222,8 +247,9 @@ def _there(value: object) -> bool:
 
 def _absent(value: object, field: FieldInfo) -> bool:
     """Whether leaving the field out says the same."""
-    empty = isinstance(value, str | tuple | Mapping) and not value
-    return value is None or (empty and value == field.get_default(call_default_factory=True))
+    if isinstance(value, str | tuple | Mapping) and not value:
+        return value == field.default or field.default_factory is dict
+    return value is None
 
 
 def _listed(fields: tuple[str, ...]) -> str:

@@ -26,6 +26,8 @@ from tollhouse_operator.work import Work
 
 log = logging.getLogger(__name__)
 
+AGAIN_SECONDS = 2.0
+
 
 class Engine:
     """Owns the queues. Handlers only ever say what should be looked at."""
@@ -114,11 +116,14 @@ class Engine:
 
     async def _look_at_all_forever(self) -> None:
         while True:
+            wait = self.settings.resync_seconds
             try:
                 await self.look_at_all()
             except ClusterError as error:
+                # The API server is away, or our CRDs are not served yet.
                 log.warning("looking at everything: %s", error)
-            await asyncio.sleep(self.settings.resync_seconds)
+                wait = min(wait, AGAIN_SECONDS)
+            await asyncio.sleep(wait)
 
     async def _bundles(self, namespace: str) -> None:
         await reconcile_bundles(self.desk, namespace)

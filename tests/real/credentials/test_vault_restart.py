@@ -39,10 +39,14 @@ class DurableBao:
             f'api_addr = "{self.address}"\ncluster_addr = "http://{LOOPBACK}:{cluster}"\n'
         )
         self.start()
-        made = self._call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
-        self._unseal_key = made["keys"][0]
-        self.bao = OpenBao(self.address, made["root_token"], self.server)
-        self.unseal()
+        try:
+            made = self._call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+            self._unseal_key = made["keys"][0]
+            self.bao = OpenBao(self.address, made["root_token"], self.server)
+            self.unseal()
+        except BaseException:
+            self.server.stop()
+            raise
 
     def start(self) -> None:
         command: list[str | Path] = [
@@ -52,12 +56,16 @@ class DurableBao:
             "-log-level=warn",
         ]
         self.server = process.start("OpenBao", command, log=self._folder / "bao.log")
-        wait.until(self._answers, within=30, what="OpenBao answers")
+        try:
+            wait.until(self._answers, within=60, what="OpenBao answers")
+        except BaseException:
+            self.server.stop()
+            raise
 
     def unseal(self) -> None:
         self._call("PUT", "sys/unseal", {"key": self._unseal_key})
-        wait.until(lambda: not self._call("GET", "sys/seal-status")["sealed"], within=20)
-        wait.until(self._active, within=20, what="OpenBao is active")
+        wait.until(lambda: not self._call("GET", "sys/seal-status")["sealed"], within=60)
+        wait.until(self._active, within=60, what="OpenBao is active")
 
     def kill(self) -> None:
         self.server.signal(signal.SIGKILL)
@@ -78,7 +86,7 @@ class DurableBao:
     def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.address}/v1/{path}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return dict(json.loads(answer.read()))
 
 

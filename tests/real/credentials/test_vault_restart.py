@@ -121,7 +121,7 @@ async def test_a_killed_vault_comes_back_and_everything_that_was_owed_is_given_b
     mount, _ = durable.bao.database_role(postgres, database)
     secrets.secrets["vault"] = {"token": durable.bao.root_token}
     source = make_source(
-        CredentialSettings(request_seconds=1.0, acquire_seconds=20.0, longest_retry_seconds=0.3),
+        CredentialSettings(request_seconds=1.0, acquire_seconds=60.0, longest_retry_seconds=0.3),
         address=durable.address,
         auth={"tokenRef": {"secret": "vault", "key": "token"}},
         database={"mount": mount, "role": "kit"},

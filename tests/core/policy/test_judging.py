@@ -53,6 +53,19 @@ def test_an_operation_is_allowed_when_every_access_is_allowed_by_some_rule() -> 
     assert isinstance(both, Allow)
 
 
+def test_an_allow_names_the_rule_that_opened_the_first_access_that_needs_one() -> None:
+    bundle = bundle_of(READ, "[{name: insert, allow: {sql: {access: [Insert], tables: [archive]}}}]")
+    beneath = table("Select", "anything", needs_rule=False)
+    for accesses, rule in (
+        ((table("Insert", "archive"), table("Select", "orders")), "insert"),
+        ((beneath, table("Select", "orders"), table("Insert", "archive")), "rule-0"),
+        ((beneath,), ""),
+    ):
+        decision = judge(bundle, *accesses)
+        assert isinstance(decision, Allow)
+        assert decision.rule.rule == rule
+
+
 def test_one_access_without_a_rule_denies_the_whole_operation() -> None:
     decision = judge(bundle_of(READ), table("Select", "orders"), table("Insert", "archive"))
     assert isinstance(decision, Deny)

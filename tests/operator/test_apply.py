@@ -12,7 +12,12 @@ OWNER = {"kind": "Connection", "name": "orders-db", "uid": "1", "controller": Tr
 
 
 def manifest(**more: Any) -> dict[str, Any]:
-    metadata = {"name": "orders-db", "namespace": "shop", "labels": {"ours": "yes"}, "ownerReferences": [OWNER]}
+    metadata = {
+        "name": "orders-db",
+        "namespace": "shop",
+        "labels": {"ours": "yes"},
+        "ownerReferences": [OWNER],
+    }
     return {"kind": "Deployment", "metadata": metadata, "spec": {"template": {"metadata": {}}}, **more}
 
 
@@ -30,9 +35,7 @@ def seen(*entries: dict[str, Any]) -> dict[str, Any]:
 SPEC = {"f:spec": {"f:replicas": {}}}
 RESTART = {
     "f:spec": {
-        "f:template": {
-            "f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}
-        }
+        "f:template": {"f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}}
     }
 }
 
@@ -74,7 +77,10 @@ def test_putting_back_keeps_a_restart_and_what_is_not_ours_to_judge() -> None:
 
 
 def test_a_service_keeps_its_address() -> None:
-    now = {"metadata": {"resourceVersion": "1"}, "spec": {"clusterIP": "10.0.0.1", "externalIPs": ["192.0.2.1"]}}
+    now = {
+        "metadata": {"resourceVersion": "1"},
+        "spec": {"clusterIP": "10.0.0.1", "externalIPs": ["192.0.2.1"]},
+    }
     body = whole(manifest(kind="Service", spec={"ports": []}), now)
     assert body["spec"] == {"ports": [], "clusterIP": "10.0.0.1"}
 

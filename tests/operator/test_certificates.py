@@ -45,7 +45,9 @@ def test_a_serving_certificate_is_for_servers_of_these_names_only(serving: KeyPa
     assert found.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
         x509.DNSName
     ) == list(NAMES)
-    assert list(found.get_extension_for_class(x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    assert list(found.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        ExtendedKeyUsageOID.SERVER_AUTH
+    ]
     assert found.get_extension_for_class(x509.BasicConstraints).value.ca is False
 
 
@@ -67,7 +69,9 @@ def test_a_new_one_is_made_a_month_before_the_end(authority: KeyPair, serving: K
     early = NOW + SERVING_LIFE - timedelta(days=32)
     late = NOW + SERVING_LIFE - timedelta(days=29)
     assert why_renew(serving, authority.certificate_pem, NAMES, early) is None
-    assert (why_renew(serving, authority.certificate_pem, NAMES, late) or "").startswith("it ends at 2026-07-30")
+    assert (why_renew(serving, authority.certificate_pem, NAMES, late) or "").startswith(
+        "it ends at 2026-07-30"
+    )
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,10 @@ def test_one_namespace_needs_no_rights_on_the_others() -> None:
     documents = template('watchNamespaces=["shop"]')
     bound = {binding["roleRef"]["name"] for binding in of_kind(documents, "ClusterRoleBinding")}
     assert bound == {"tollhouse-operator-cluster"}
-    assert [binding["metadata"]["namespace"] for binding in of_kind(documents, "RoleBinding")] == ["shop", "system"]
+    assert [binding["metadata"]["namespace"] for binding in of_kind(documents, "RoleBinding")] == [
+        "shop",
+        "system",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -58,24 +58,16 @@ def compile_namespace(situation: Situation, languages: Mapping[str, Any]) -> Com
     return Compiled(bundles, _policy_outcomes(situation, bundles))
 
 
-def _bundle_of(
-    connection: Connection, situation: Situation, languages: Mapping[str, Any]
-) -> BundleOutcome:
+def _bundle_of(connection: Connection, situation: Situation, languages: Mapping[str, Any]) -> BundleOutcome:
     policies = [policy for policy in situation.policies.models if selects(policy, connection)]
-    invalid = [
-        problems
-        for document, problems in situation.policies.bad
-        if _may_select(document, connection)
-    ]
+    invalid = [problems for document, problems in situation.policies.bad if _may_select(document, connection)]
     count = len(policies) + len(invalid)
     if invalid:
         return BundleOutcome(count, problems=tuple(problem for group in invalid for problem in group))
     unread = _unreadable_references(connection, situation)
     if unread:
         return BundleOutcome(count, problems=unread)
-    result = build_bundle(
-        connection, policies, situation.providers.models, situation.sinks.models, languages
-    )
+    result = build_bundle(connection, policies, situation.providers.models, situation.sinks.models, languages)
     if result.bundle is None:
         return BundleOutcome(count, problems=tuple(result.problems))
     text = result.bundle.to_json()
@@ -112,9 +104,7 @@ def _may_select(document: Manifest, connection: Connection) -> bool:
     return selection.matches(connection.name, connection.metadata.labels)
 
 
-def _policy_outcomes(
-    situation: Situation, bundles: Mapping[str, BundleOutcome]
-) -> dict[str, PolicyOutcome]:
+def _policy_outcomes(situation: Situation, bundles: Mapping[str, BundleOutcome]) -> dict[str, PolicyOutcome]:
     outcomes: dict[str, PolicyOutcome] = {}
     reported = [problem for bundle in bundles.values() for problem in bundle.problems]
     for _, policy in situation.policies.good:

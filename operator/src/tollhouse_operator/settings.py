@@ -75,9 +75,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         votes=_one_of(environment, "TOLLHOUSE_VOTES", "policies", _VOTES),
         health_port=_whole(environment, "TOLLHOUSE_HEALTH_PORT", 8080, 0, 65535),
         resync_seconds=float(_whole(environment, "TOLLHOUSE_RESYNC_SECONDS", 60, 1, 86400)),
-        request_ttl_seconds=float(
-            _whole(environment, "TOLLHOUSE_APPROVAL_TTL_SECONDS", 86400, 60, 31536000)
-        ),
+        request_ttl_seconds=float(_whole(environment, "TOLLHOUSE_APPROVAL_TTL_SECONDS", 86400, 60, 31536000)),
         kubeconfig=environment.get("TOLLHOUSE_KUBECONFIG") or None,
     )
 

@@ -101,7 +101,11 @@ class TestDeployment:
         made = container()
         ports = {port["name"]: port["containerPort"] for port in made["ports"]}
         assert ports == {"proxy": 5432, "health": 9090}
-        for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
+        for probe, path in (
+            ("startupProbe", "/healthz"),
+            ("livenessProbe", "/healthz"),
+            ("readinessProbe", "/readyz"),
+        ):
             assert made[probe]["httpGet"]["port"] == "health"
             assert made[probe]["httpGet"]["path"] == path
 
@@ -126,7 +130,9 @@ class TestDeployment:
 
     def test_a_change_of_the_pod_shows_in_the_hash_and_a_change_of_replicas_does_not(self) -> None:
         def digest(**spec: Any) -> str:
-            return str(of_kind("Deployment", **spec)["metadata"]["annotations"]["tollhouse.dev/template-hash"])
+            return str(
+                of_kind("Deployment", **spec)["metadata"]["annotations"]["tollhouse.dev/template-hash"]
+            )
 
         assert digest() == digest(proxy={"replicas": 5})
         assert digest() != digest(proxy={"port": 6432})
@@ -138,7 +144,9 @@ class TestDeployment:
         assert container()["resources"]["limits"]["memory"] == "512Mi"
 
     def test_a_certificate_of_ones_own_is_mounted_in_place_of_ours(self) -> None:
-        pod = of_kind("Deployment", proxy={"tls": {"secretRef": {"name": "mine"}}})["spec"]["template"]["spec"]
+        pod = of_kind("Deployment", proxy={"tls": {"secretRef": {"name": "mine"}}})["spec"]["template"][
+            "spec"
+        ]
         assert {"name": "tls", "secret": {"secretName": "mine", "defaultMode": 0o440}} in pod["volumes"]
 
 
@@ -180,7 +188,9 @@ class TestRole:
 
     def test_requests_can_be_made_and_seen_but_not_voted_on(self) -> None:
         verbs = {
-            rule["resources"][0]: rule["verbs"] for rule in of_kind("Role")["rules"] if rule["apiGroups"] != [""]
+            rule["resources"][0]: rule["verbs"]
+            for rule in of_kind("Role")["rules"]
+            if rule["apiGroups"] != [""]
         }
         assert verbs == {
             "approvalrequests": ["create", "get", "list", "watch"],

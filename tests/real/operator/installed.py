@@ -19,6 +19,7 @@ from kit.ports import LOOPBACK, free_ports
 from real.operator.looking import Looking
 
 ROOT = Path(__file__).parents[3]
+CHART = ROOT / "charts" / "tollhouse"
 NAMESPACE = "tollhouse-system"
 ACCOUNT = "tollhouse-operator"
 
@@ -58,11 +59,10 @@ class Installed:
             "admission.url": f"https://localhost:{self._admission}",
             "admission.timeoutSeconds": "5",
         }
+        where = ["--namespace", NAMESPACE, "--create-namespace", "--kubeconfig", self.plane.kubeconfig()]
         settings = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
         subprocess.run(
-            [helm_program(), "upgrade", "--install", "tollhouse", ROOT / "charts" / "tollhouse"]
-            + ["--namespace", NAMESPACE, "--create-namespace", "--kubeconfig", self.plane.kubeconfig()]
-            + settings,
+            [helm_program(), "upgrade", "--install", "tollhouse", CHART, *where, *settings],
             check=True,
             capture_output=True,
             env={**os.environ, "HELM_CACHE_HOME": str(self.folder), "HELM_CONFIG_HOME": str(self.folder)},

@@ -35,7 +35,9 @@ OWNED = (
 def test_a_connection_owns_all_it_needs(tollhouse: Installed, shop: str) -> None:
     uid = (tollhouse.get("connection", "orders-db", shop) or {})["metadata"]["uid"]
     for kind, name in OWNED:
-        found = tollhouse.until(lambda kind=kind, name=name: tollhouse.get(kind, name, shop), f"{kind} {name}")
+        found = tollhouse.until(
+            lambda kind=kind, name=name: tollhouse.get(kind, name, shop), f"{kind} {name}"
+        )
         owner = found["metadata"]["ownerReferences"][0]
         assert (owner["kind"], owner["uid"], owner["controller"]) == ("Connection", uid, True)
 
@@ -62,24 +64,32 @@ def test_proxies_are_counted_by_what_they_report(tollhouse: Installed, shop: str
     report["matched"] = {"support-agents/read": {"enforced": 3}}
     as_proxy(tollhouse, shop, {"one": json.dumps(report), "two": json.dumps({**report, "revision": "old"})})
     tollhouse.until(
-        lambda: (tollhouse.get("connection", "orders-db", shop) or {})["status"]["proxies"]
-        == {"ready": 2, "current": 1},
+        lambda: (
+            (tollhouse.get("connection", "orders-db", shop) or {})["status"]["proxies"]
+            == {"ready": 2, "current": 1}
+        ),
         "two ready, one current",
     )
     assert tollhouse.condition("connection", "orders-db", shop, "Ready")["status"] == "True"
     tollhouse.until(
-        lambda: (tollhouse.get("accesspolicy", "support-agents", shop) or {})["status"].get("matched")
-        == {"read": {"enforced": 6}},
+        lambda: (
+            (tollhouse.get("accesspolicy", "support-agents", shop) or {})["status"].get("matched")
+            == {"read": {"enforced": 6}}
+        ),
         "matches are summed up",
     )
 
 
 def test_the_report_of_a_pod_that_is_gone_is_pruned(tollhouse: Installed, shop: str) -> None:
     report = {"instance": "x", "revision": "", "ready": True, "sessions": 0, "at": now()}
-    as_proxy(tollhouse, shop, {"orders-db-proxy-abc-def": json.dumps(report), "own-process": json.dumps(report)})
+    as_proxy(
+        tollhouse, shop, {"orders-db-proxy-abc-def": json.dumps(report), "own-process": json.dumps(report)}
+    )
     tollhouse.until(
-        lambda: list((tollhouse.get("configmap", "orders-db-proxies", shop) or {}).get("data") or {})
-        == ["own-process"],
+        lambda: (
+            list((tollhouse.get("configmap", "orders-db-proxies", shop) or {}).get("data") or {})
+            == ["own-process"]
+        ),
         "only the process without a pod is left",
     )
 
@@ -90,7 +100,11 @@ def test_the_report_of_a_pod_that_is_gone_is_pruned(tollhouse: Installed, shop: 
         ("deployment", "orders-db-proxy", {"spec": {"template": {"spec": {"hostNetwork": True}}}}),
         ("deployment", "orders-db-proxy", {"spec": {"replicas": 0}}),
         ("networkpolicy", "orders-db-proxy", {"spec": {"egress": [{}]}}),
-        ("role", "orders-db-proxy", {"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}]}),
+        (
+            "role",
+            "orders-db-proxy",
+            {"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}]},
+        ),
         ("service", "orders-db", {"spec": {"selector": {"app": "mine"}}}),
         ("serviceaccount", "orders-db-proxy", {"automountServiceAccountToken": True}),
         ("poddisruptionbudget", "orders-db-proxy", {"spec": {"maxUnavailable": "100%"}}),
@@ -113,9 +127,19 @@ def test_a_container_that_somebody_adds_is_taken_out(tollhouse: Installed, shop:
         {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "other"},
     ]
     tollhouse.plane.kubectl(
-        "-n", shop, "patch", "deployment", "orders-db-proxy", "--type=json", "-p", json.dumps(change), check=True
+        "-n",
+        shop,
+        "patch",
+        "deployment",
+        "orders-db-proxy",
+        "--type=json",
+        "-p",
+        json.dumps(change),
+        check=True,
     )
-    tollhouse.until(lambda: images(tollhouse, shop) == ["tollhouse/proxy:test"], "one container, ours", within=5)
+    tollhouse.until(
+        lambda: images(tollhouse, shop) == ["tollhouse/proxy:test"], "one container, ours", within=5
+    )
 
 
 def test_a_rollout_that_somebody_asks_for_goes_on(tollhouse: Installed, shop: str) -> None:
@@ -123,7 +147,8 @@ def test_a_rollout_that_somebody_asks_for_goes_on(tollhouse: Installed, shop: st
     # The next change makes the operator look again; it must not undo the restart.
     tollhouse.plane.kubectl("-n", shop, "scale", "deployment/orders-db-proxy", "--replicas=7", check=True)
     tollhouse.until(
-        lambda: (tollhouse.get("deployment", "orders-db-proxy", shop) or {})["spec"]["replicas"] == 2, "2 again"
+        lambda: (tollhouse.get("deployment", "orders-db-proxy", shop) or {})["spec"]["replicas"] == 2,
+        "2 again",
     )
     found = tollhouse.get("deployment", "orders-db-proxy", shop) or {}
     assert "kubectl.kubernetes.io/restartedAt" in found["spec"]["template"]["metadata"]["annotations"]
@@ -149,7 +174,9 @@ def test_nothing_is_written_when_nothing_changed(tollhouse: Installed, shop: str
 
 def test_somebody_elses_service_is_left_alone(tollhouse: Installed) -> None:
     namespace = tollhouse.plane.namespace("taken")
-    tollhouse.plane.kubectl("-n", namespace, "create", "service", "clusterip", "orders-db", "--tcp=80", check=True)
+    tollhouse.plane.kubectl(
+        "-n", namespace, "create", "service", "clusterip", "orders-db", "--tcp=80", check=True
+    )
     tollhouse.plane.apply(connection(namespace))
     stalled = tollhouse.until(
         lambda: held(tollhouse.condition("connection", "orders-db", namespace, "Stalled")), "it is stalled"
@@ -187,7 +214,10 @@ def test_the_serving_certificate_is_for_the_service_and_from_the_published_autho
 
 def test_all_connections_have_one_authority(tollhouse: Installed, shop: str) -> None:
     other = tollhouse.shop()
-    found = [tollhouse.until(lambda ns=ns: tollhouse.get("configmap", "orders-db-ca", ns), "ca") for ns in (shop, other)]
+    found = [
+        tollhouse.until(lambda ns=ns: tollhouse.get("configmap", "orders-db-ca", ns), "ca")
+        for ns in (shop, other)
+    ]
     assert found[0]["data"]["ca.crt"] == found[1]["data"]["ca.crt"]
     assert tollhouse.get("secret", "tollhouse-authority", NAMESPACE) is not None
 
@@ -222,8 +252,10 @@ def test_deleting_a_policy_takes_it_out_of_the_bundle(tollhouse: Installed, shop
     tollhouse.plane.kubectl("-n", shop, "delete", "accesspolicy", "support-agents", check=True)
     tollhouse.until(lambda: "support-agents" not in bundle_text(tollhouse, shop), "it is out", within=5)
     tollhouse.until(
-        lambda: "every operation is refused"
-        in tollhouse.condition("connection", "orders-db", shop, "PoliciesCompiled")["message"],
+        lambda: (
+            "every operation is refused"
+            in tollhouse.condition("connection", "orders-db", shop, "PoliciesCompiled")["message"]
+        ),
         "the status says that nothing is allowed",
     )
 
@@ -236,7 +268,9 @@ def test_labels_of_a_connection_decide_what_selects_it(tollhouse: Installed, sho
         "it selects nothing",
     )
     assert "ingots" not in bundle_text(tollhouse, shop)
-    tollhouse.plane.kubectl("-n", shop, "label", "connection", "orders-db", "tier=gold", "--overwrite", check=True)
+    tollhouse.plane.kubectl(
+        "-n", shop, "label", "connection", "orders-db", "tier=gold", "--overwrite", check=True
+    )
     tollhouse.until(lambda: "ingots" in bundle_text(tollhouse, shop), "it is in the bundle", within=5)
     tollhouse.plane.kubectl("-n", shop, "label", "connection", "orders-db", "tier-", check=True)
     tollhouse.until(lambda: "ingots" not in bundle_text(tollhouse, shop), "it is out again", within=5)
@@ -263,7 +297,9 @@ def test_a_bad_policy_holds_back_its_own_connection_only(tollhouse: Installed, s
 
     only_other = access_policy(shop, "fine", tables=("coins",), connections={"names": ["other-db"]})
     tollhouse.plane.apply(only_other)
-    tollhouse.until(lambda: "coins" in bundle_text(tollhouse, shop, "other-db"), "the other one goes on", within=5)
+    tollhouse.until(
+        lambda: "coins" in bundle_text(tollhouse, shop, "other-db"), "the other one goes on", within=5
+    )
 
     tollhouse.plane.kubectl("-n", shop, "delete", "accesspolicy", "bad", check=True)
     tollhouse.plane.apply(access_policy(shop, tables=("crowns",)))
@@ -300,8 +336,14 @@ def test_a_connection_that_names_a_missing_provider_says_so_and_recovers(tollhou
     [
         ({"when": "operation.nonsense > 1"}, "spec.rules[0].when"),
         ({"when": "1 +"}, "spec.rules[0].when"),
-        ({"allow": {"mcp": {"tools": ["*"]}}}, "spec.rules[0]"),
-        ({"allow": None, "filter": {"tables": ["orders"], "where": "tenant = = 1"}}, "spec.rules[0].filter.where"),
+        (
+            {"allow": {"sql": {"access": ["Select"], "tables": ["a.b.c.d"]}}},
+            "spec.rules[0].allow.sql.tables[0]",
+        ),
+        (
+            {"allow": None, "filter": {"tables": ["orders"], "where": "tenant = = 1"}},
+            "spec.rules[0].filter.where",
+        ),
     ],
 )
 def test_a_policy_that_does_not_compile_is_not_stored(
@@ -330,12 +372,22 @@ class unguarded:
         self._rules(["connections", "accesspolicies", "auditsinks", "identityproviders"])
 
     def _rules(self, kinds: list[str]) -> None:
-        rule = {"apiGroups": ["tollhouse.dev"], "apiVersions": ["v1alpha1"], "operations": ["CREATE", "UPDATE"]}
+        rule = {
+            "apiGroups": ["tollhouse.dev"],
+            "apiVersions": ["v1alpha1"],
+            "operations": ["CREATE", "UPDATE"],
+        }
         rules = [{**rule, "resources": kinds}] if kinds else []
         change = [{"op": "replace", "path": "/webhooks/0/rules", "value": rules}]
         plane = self._tollhouse.plane
         plane.kubectl(
-            "patch", "validatingwebhookconfiguration", "tollhouse", "--type=json", "-p", json.dumps(change), check=True
+            "patch",
+            "validatingwebhookconfiguration",
+            "tollhouse",
+            "--type=json",
+            "-p",
+            json.dumps(change),
+            check=True,
         )
         self._tollhouse.until(lambda: self._asked() == bool(kinds), "the API server has noticed")
 
@@ -353,8 +405,8 @@ def now() -> str:
 
 def as_proxy(tollhouse: Installed, namespace: str, data: dict[str, str]) -> None:
     tollhouse.plane.kubectl(
-        "-n", namespace, "patch", "configmap", "orders-db-proxies", "--type=merge", "-p", json.dumps({"data": data}),
-        "--as", f"system:serviceaccount:{namespace}:orders-db-proxy", check=True,
+        "-n", namespace, "patch", "configmap", "orders-db-proxies", "--type=merge",
+        "-p", json.dumps({"data": data}), "--as", f"system:serviceaccount:{namespace}:orders-db-proxy", check=True,
     )  # fmt: skip
 
 

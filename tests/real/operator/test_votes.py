@@ -88,8 +88,8 @@ def test_only_the_connections_own_proxy_asks(voting: tuple[Installed, str]) -> N
     tollhouse, namespace = voting
     # Somebody may well have the right to create requests; being asked by them means nothing.
     tollhouse.plane.kubectl(
-        "create", "clusterrole", f"asker-{namespace}", "--verb=create", "--resource=approvalrequests.tollhouse.dev",
-        check=True,
+        "create", "clusterrole", f"asker-{namespace}", "--verb=create",
+        "--resource=approvalrequests.tollhouse.dev", check=True,
     )  # fmt: skip
     other = f"system:serviceaccount:{namespace}:billing-db-proxy"
     tollhouse.plane.kubectl(
@@ -151,7 +151,9 @@ def test_a_request_ends_by_itself(voting: tuple[Installed, str]) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=2)
     name = ask(tollhouse, namespace, expiresAt=soon.isoformat(timespec="seconds").replace("+00:00", "Z"))
     tollhouse.until(lambda: phase(tollhouse, namespace, name) == "Expired", "it has expired")
-    assert "nobody decided in time; needed: 1 of group managers" in status(tollhouse, namespace, name)["message"]
+    assert (
+        "nobody decided in time; needed: 1 of group managers" in status(tollhouse, namespace, name)["message"]
+    )
 
 
 def test_a_request_that_waits_escalates(voting: tuple[Installed, str]) -> None:
@@ -212,7 +214,17 @@ def patch(
     as_groups = [word for group in groups for word in ("--as-group", group)]
     body = json.dumps({"spec": dict(spec)})
     return tollhouse.plane.kubectl(
-        "-n", namespace, "patch", "approvalrequest", name, "--type=merge", "-p", body, "--as", user, *as_groups
+        "-n",
+        namespace,
+        "patch",
+        "approvalrequest",
+        name,
+        "--type=merge",
+        "-p",
+        body,
+        "--as",
+        user,
+        *as_groups,
     )
 
 

@@ -36,9 +36,7 @@ async def _publish(cluster: Cluster, resource: Resource, kind: str, name: str, b
         "apiVersion": resource.api_version,
         "kind": kind,
         "metadata": {"name": name},
-        "webhooks": [
-            {"name": webhook["name"], "clientConfig": {"caBundle": bundle}} for webhook in webhooks
-        ],
+        "webhooks": [{"name": webhook["name"], "clientConfig": {"caBundle": bundle}} for webhook in webhooks],
     }
     await cluster.apply(resource, body, manager=_MANAGER)
     log.info("%s %s trusts our authority", kind, name)

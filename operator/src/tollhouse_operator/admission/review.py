@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tollhouse_core.api import InvalidObject, Problem, parse_object
-from tollhouse_core.api.access_policy import AccessPolicy
+from tollhouse_core.api.access_policy import AccessPolicy, Rule
 from tollhouse_core.api.connection import Connection
+from tollhouse_core.api.meta import API_VERSION
+from tollhouse_core.api.selection import ConnectionSelection
 from tollhouse_core.policy.bundle import build_bundle, selects
 from tollhouse_operator.admission.answer import ALLOWED, Answer, Request
 from tollhouse_operator.statuses import listed
@@ -42,14 +44,17 @@ def policy_problems(
     policy: AccessPolicy, connections: Sequence[Connection], languages: Mapping[str, Any]
 ) -> tuple[Problem, ...]:
     """What is wrong with the policy itself on the Connections it selects; where there are none yet,
-    on one for each protocol that its selectors could mean."""
+    on a supposed one."""
     chosen = [connection for connection in connections if selects(policy, connection)]
     if chosen:
         found = [problem for one in chosen for problem in _problems(policy, one, languages)]
         return tuple(dict.fromkeys(found))
-    tried = [_problems(policy, one, languages) for one in _supposed(policy)]
-    # Good for one protocol is good enough while nobody knows which it will be.
-    return () if any(not problems for problems in tried) else min(tried, key=len)
+    if any(_other_protocol(rule) for rule in policy.spec.rules):
+        return ()  # nobody knows yet what it will be judged on; the condition will tell
+    supposed = _supposed(policy)
+    selecting = ConnectionSelection(names=(supposed.name,))
+    spec = policy.spec.model_copy(update={"connections": selecting})
+    return _problems(policy.model_copy(update={"spec": spec}), supposed, languages)
 
 
 def _problems(
@@ -69,25 +74,23 @@ def _problems(
     return tuple(problem for problem in result.problems if problem.object == policy.title)
 
 
-def _supposed(policy: AccessPolicy) -> tuple[Connection, ...]:
-    selection = policy.spec.connections
-    labels = dict(selection.selector.match_labels) if selection.selector is not None else {}
-    document = {
-        "apiVersion": policy.api_version,
-        "kind": "Connection",
-        "metadata": {
-            "name": selection.names[0] if selection.names else "any",
-            "namespace": policy.namespace,
-            "labels": labels,
-        },
-        "spec": {
-            "postgres": {"host": "not-yet-known", "database": "not_yet_known"},
-            "credentials": {"secretRef": {"name": "not-yet-known"}},
-        },
-    }
-    connection = parse_object(document)
-    assert isinstance(connection, Connection)
-    # A selector of expressions alone cannot be met by supposing labels: name it instead.
-    if not selects(policy, connection):
-        return ()
-    return (connection,)
+def _other_protocol(rule: Rule) -> bool:
+    action = rule.allow or rule.deny or rule.require_approval
+    return action is not None and action.sql is None
+
+
+def _supposed(policy: AccessPolicy) -> Connection:
+    """Stands in for a Connection that will be made later: PostgreSQL, the one protocol that is built."""
+    parsed = parse_object(
+        {
+            "apiVersion": API_VERSION,
+            "kind": "Connection",
+            "metadata": {"name": "not-there-yet", "namespace": policy.namespace},
+            "spec": {
+                "postgres": {"host": "not-there-yet", "database": "not_there_yet"},
+                "credentials": {"secretRef": {"name": "not-there-yet"}},
+            },
+        }
+    )
+    assert isinstance(parsed, Connection)
+    return parsed

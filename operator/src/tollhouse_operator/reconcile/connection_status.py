@@ -45,9 +45,7 @@ async def reconcile_connection_status(desk: Desk, key: Key) -> None:
         desk.memory.reports[key] = tuple(facts.reports)
         desk.look_at_policies(namespace, MATCHES_SOON_SECONDS)
     status = connection_status(connection, facts)
-    await write_status(
-        desk, resources.CONNECTIONS, document, status, connection_findings(connection, facts)
-    )
+    await write_status(desk, resources.CONNECTIONS, document, status, connection_findings(connection, facts))
 
 
 async def write_status(

@@ -18,9 +18,7 @@ _MOST_RULES = 128
 async def reconcile_policy_statuses(desk: Desk, namespace: str) -> None:
     """Raises ClusterError when the API server is away."""
     found = read(await desk.cluster.list(resources.ACCESS_POLICIES, namespace), "AccessPolicy", AccessPolicy)
-    reports = [
-        report for key, of in desk.memory.reports.items() if key[0] == namespace for report in of
-    ]
+    reports = [report for key, of in desk.memory.reports.items() if key[0] == namespace for report in of]
     for document in (*(one for one, _ in found.good), *(one for one, _ in found.bad)):
         name = document["metadata"]["name"]
         outcome = desk.memory.policies.get((namespace, name))

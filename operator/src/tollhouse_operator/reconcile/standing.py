@@ -28,9 +28,7 @@ async def reconcile_standing(desk: Desk) -> None:
         await _each(desk, resources.AUDIT_SINKS, "AuditSink", AuditSink, namespace)
 
 
-async def _each(
-    desk: Desk, resource: Resource, kind: str, model: type[Any], namespace: str | None
-) -> None:
+async def _each(desk: Desk, resource: Resource, kind: str, model: type[Any], namespace: str | None) -> None:
     found = read(await desk.cluster.list(resource, namespace), kind, model)
     for document, _ in found.good:
         await write_status(desk, resource, document, {}, _ACCEPTED)

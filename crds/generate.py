@@ -22,6 +22,14 @@ from tollhouse_core.api.crds import definitions  # noqa: E402
 from tollhouse_core.api.reference import pages  # noqa: E402
 
 CHART = ROOT / "charts" / "tollhouse" / "files" / "crds"
+EXAMPLES = ROOT / "tests" / "core" / "api" / "examples"
+SHOWN = {
+    "Connection": "connection",
+    "AccessPolicy": "access-policy",
+    "ApprovalRequest": "approval-request",
+    "IdentityProvider": "identity-provider-oidc",
+    "AuditSink": "audit-sink-file",
+}
 HEADER = "# Generated from the API types by crds/generate.py; edit those and run it again.\n"
 
 
@@ -38,6 +46,14 @@ def say(words: str) -> None:
     sys.stdout.write(f"{words}\n")
 
 
+def examples() -> dict[str, str]:
+    """A spec of each kind, of those that tests try on a real API server."""
+    return {
+        kind: (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8").partition("\nstatus:")[0]
+        for kind, name in SHOWN.items()
+    }
+
+
 def outputs(crds: Path, chart: Path, reference: Path) -> Iterator[tuple[Path, str]]:
     """Every generated file with its text."""
     for name, definition in definitions().items():
@@ -45,7 +61,7 @@ def outputs(crds: Path, chart: Path, reference: Path) -> Iterator[tuple[Path, st
         yield crds / f"{name}.yaml", HEADER + text
         # Helm packages no file from outside the chart, and no link to one.
         yield chart / f"{name}.yaml", HEADER + text
-    for name, text in pages().items():
+    for name, text in pages(examples()).items():
         yield reference / f"{name}.md", text
 
 

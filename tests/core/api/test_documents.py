@@ -338,7 +338,7 @@ def test_objects_are_made_in_the_program_by_their_python_names() -> None:
 def test_objects_are_immutable() -> None:
     connection = parse_object(example("connection"))
     with pytest.raises(ValueError, match="frozen"):
-        connection.spec = connection.spec  # type: ignore[misc,assignment]
+        connection.spec = connection.spec
 
 
 @pytest.mark.parametrize(

@@ -83,16 +83,18 @@ def lists(draw: Draw, node: dict[str, Any]) -> list[Any]:
     low = node.get("minItems", 0)
     keys = node.get("x-kubernetes-list-map-keys")
     if keys:
-        return draw(st.lists(items, min_size=low, max_size=4, unique_by=lambda item: item[keys[0]]))
-    unique = node.get("x-kubernetes-list-type") == "set"
-    return draw(st.lists(items, min_size=low, max_size=low + 2, unique=unique))
+        drawn = st.lists(items, min_size=low, max_size=4, unique_by=lambda item: item[keys[0]])
+    else:
+        unique = node.get("x-kubernetes-list-type") == "set"
+        drawn = st.lists(items, min_size=low, max_size=low + 2, unique=unique)
+    return list(draw(drawn))
 
 
 @st.composite
 def objects(draw: Draw, node: dict[str, Any]) -> dict[str, Any]:
     if "additionalProperties" in node:
         keys = st.text("abcxyz", min_size=1, max_size=8)
-        return draw(st.dictionaries(keys, values(node["additionalProperties"]), max_size=3))
+        return dict(draw(st.dictionaries(keys, values(node["additionalProperties"]), max_size=3)))
     properties = node.get("properties", {})
     wanted = set(node.get("required", ()))
     wanted |= {name for name in properties if name not in wanted and draw(st.integers(0, 2)) == 0}
@@ -162,7 +164,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @st.composite
 def broken(draw: Draw, resource: Resource) -> dict[str, Any]:
     """A document with one thing in it changed at random; it may still be a good one."""
-    document = copy.deepcopy(draw(documents(resource)))
+    document: dict[str, Any] = copy.deepcopy(draw(documents(resource)))
     here = document["spec"]
     *parents, last = draw(st.sampled_from(places(here)))
     for part in parents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from tollhouse_core.api.crds import RESOURCES, Resource, object_schema
@@ -13,8 +14,9 @@ from tollhouse_core.api.structural import Schema
 HEADER = "<!-- Generated from the API types by crds/generate.py; edit those and run it again. -->\n\n"
 
 
-def pages() -> dict[str, str]:
-    """Every page, by the name of its file (without an extension)."""
+def pages(examples: Mapping[str, str]) -> dict[str, str]:
+    """Every page, by the name of its file (without an extension). `examples` has a YAML text for
+    each kind."""
     index = "".join(
         f"* [{resource.kind}]({resource.kind.lower()}.md) (`{resource.short_names[0]}`): "
         f"{_first_line(resource)}\n"
@@ -24,11 +26,11 @@ def pages() -> dict[str, str]:
         f"# API reference: {API_VERSION}\n\n"
         "What people write, field by field. `kubectl explain` says the same.\n\n"
     )
-    made = {resource.kind.lower(): page(resource) for resource in RESOURCES}
+    made = {resource.kind.lower(): page(resource, examples[resource.kind]) for resource in RESOURCES}
     return {"README": HEADER + intro + index, **made}
 
 
-def page(resource: Resource) -> str:
+def page(resource: Resource, example: str) -> str:
     """One kind's page: each object with a table of its fields, from the outside in."""
     schema = object_schema(resource.model)
     scope = "the whole cluster" if resource.model.scope == "Cluster" else "a namespace"
@@ -39,6 +41,10 @@ def page(resource: Resource) -> str:
         "",
         f"`{resource.plural}.{API_VERSION.split('/')[0]}`, short name `{resource.short_names[0]}`. "
         f"It belongs to {scope}.",
+        "",
+        "```yaml",
+        example.rstrip(),
+        "```",
         "",
     ]
     shown: dict[str, str] = {}
@@ -80,7 +86,12 @@ def _table(node: Schema) -> list[str]:
     lines.append("")
     rules = [rule["message"] for rule in node.get("x-kubernetes-validations", ())]
     if rules:
-        lines += ["Checked together:", "", *(f"* {_cell(rule)}" for rule in rules), ""]
+        lines += [
+            "Checked by the API server, and wherever else the object is read:",
+            "",
+            *(f"* {_cell(rule)}" for rule in rules),
+            "",
+        ]
     return lines
 
 

@@ -112,6 +112,8 @@ class ScriptedJudge:
 
     def foresee(self, operation: Operation) -> Obligations | None:
         said = self.gate.deciding(self, operation) if self.gate.deciding else None
+        if asyncio.iscoroutine(said):
+            said.close()
         return None if isinstance(said, Refused) else self.gate.obligations
 
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
@@ -212,6 +214,7 @@ class WireWorld:
     host: str = "127.0.0.1"
     port: int = 0
     serving: Serving | None = None
+    loop: asyncio.AbstractEventLoop | None = None
 
     def served(self) -> Served:
         server = self.server
@@ -246,6 +249,7 @@ class WireWorld:
         )
         self.serving = await serve(RuntimeSettings(self.host, self.port, limits=self.limits), parts)
         self.port = self.serving.port
+        self.loop = asyncio.get_running_loop()
         return self.serving
 
     def dsn(self, **options: object) -> str:

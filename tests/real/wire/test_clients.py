@@ -30,15 +30,23 @@ async def connect_asyncpg(world: WireWorld) -> asyncpg.Connection:
 
 def psql(world: WireWorld, sql: str, *, check: bool = True) -> str:
     done = world.server.psql(
-        sql, database=world.database, user="triage", password=TOKEN, host=world.host, port=world.port,
-        check=check, environment={"PGSSLMODE": "prefer"},
+        sql,
+        database=world.database,
+        user="triage",
+        password=TOKEN,
+        host=world.host,
+        port=world.port,
+        check=check,
+        environment={"PGSSLMODE": "prefer"},
     )
     return (done.stdout if check else done.stdout + done.stderr).strip()
 
 
 def test_psql_runs_statements_and_a_transaction(world: WireWorld) -> None:
     assert psql(world, "SELECT id, name FROM customers ORDER BY id") == "1|ann\n2|bob\n3|cyd"
-    said = psql(world, "BEGIN;\nINSERT INTO customers VALUES (9, 'zoe');\nSELECT count(*) FROM customers;\nROLLBACK;")
+    said = psql(
+        world, "BEGIN;\nINSERT INTO customers VALUES (9, 'zoe');\nSELECT count(*) FROM customers;\nROLLBACK;"
+    )
     assert said == "4"
     assert psql(world, "SELECT count(*) FROM customers") == "3"
 
@@ -234,7 +242,9 @@ async def test_asyncpg_fetches_copies_and_resets(world: WireWorld) -> None:
             assert [row["n"] for row in await cursor.fetch(3)] == [1, 2, 3]
         transaction = client.transaction()
         await transaction.start()
-        await client.executemany("INSERT INTO customers (id, name) VALUES ($1, $2)", [(n, "x") for n in range(10, 60)])
+        await client.executemany(
+            "INSERT INTO customers (id, name) VALUES ($1, $2)", [(n, "x") for n in range(10, 60)]
+        )
         await client.copy_records_to_table("customers", records=[(99, "y")], columns=["id", "name"])
         assert await client.fetchval("SELECT count(*) FROM customers") == 54
         await transaction.rollback()
@@ -254,13 +264,23 @@ def test_pgbench_runs_in_every_mode(
     program = str(postgres.pgbench_program)
     direct = ["-h", postgres.host, "-p", str(postgres.port), "-U", "postgres", database]
     environment = {**os.environ, "PGPASSWORD": postgres.password}
-    subprocess.run([program, "-i", "-s", "1", "-q", *direct], env=environment, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [program, "-i", "-s", "1", "-q", *direct],
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
     world = serve(WireWorld(postgres, database))
     through = ["-h", world.host, "-p", str(world.port), "-U", "triage", database]
     environment = {**os.environ, "PGPASSWORD": TOKEN, "PGSSLMODE": "disable"}
     done = subprocess.run(
-        [program, "-n", "-M", mode, "-c", "3", "-t", "20", *through], env=environment, capture_output=True,
-        text=True, timeout=60, check=False,
+        [program, "-n", "-M", mode, "-c", "3", "-t", "20", *through],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "actually processed: 60/60" in done.stdout

@@ -29,11 +29,15 @@ def client(world: WireWorld) -> psycopg.Connection:
         yield made  # type: ignore[misc]
 
 
-def test_a_masked_column_is_masked_in_every_way_of_asking(client: psycopg.Connection, world: WireWorld) -> None:
+def test_a_masked_column_is_masked_in_every_way_of_asking(
+    client: psycopg.Connection, world: WireWorld
+) -> None:
     world.gate.obligations = MASKED
     assert client.execute("SELECT id, email FROM customers WHERE id = 1").fetchall() == [(1, "[hidden]")]
     assert client.execute("SELECT email FROM customers WHERE id = %s", (1,)).fetchall() == [("[hidden]",)]
-    assert client.execute("SELECT email FROM customers WHERE id = %b", (1,), binary=True).fetchall() == [("[hidden]",)]
+    assert client.execute("SELECT email FROM customers WHERE id = %b", (1,), binary=True).fetchall() == [
+        ("[hidden]",)
+    ]
     with client.cursor().copy("COPY (SELECT email FROM customers WHERE id = 1) TO STDOUT") as copy:
         assert list(copy.rows()) == [("[hidden]",)]
     client.execute("PREPARE one AS SELECT email FROM customers WHERE id = 1")
@@ -51,7 +55,9 @@ def test_a_filter_holds_below_joins_and_for_prepared_statements(
     assert client.execute("SELECT name FROM customers WHERE id = %s", (2,), prepare=True).fetchall() == []
 
 
-def test_error_positions_are_mapped_back_through_a_rewrite(client: psycopg.Connection, world: WireWorld) -> None:
+def test_error_positions_are_mapped_back_through_a_rewrite(
+    client: psycopg.Connection, world: WireWorld
+) -> None:
     world.gate.obligations = FILTERED
     with pytest.raises(psycopg.Error) as found:
         client.execute("SELECT c.id FROM customers c WHERE c.name = 1")
@@ -111,7 +117,9 @@ def test_content_in_a_type_that_cannot_carry_a_mask_becomes_null(
 ) -> None:
     world.gate.obligations = CARDS
     for binary in (False, True):
-        rows = client.execute("SELECT id, card, card::numeric FROM customers ORDER BY id", binary=binary).fetchall()
+        rows = client.execute(
+            "SELECT id, card, card::numeric FROM customers ORDER BY id", binary=binary
+        ).fetchall()
         assert rows == [(1, None, None), (2, None, None), (3, None, None)]
         assert client.execute("SELECT tags FROM notes", binary=True).fetchone() == (None,)
 
@@ -119,7 +127,12 @@ def test_content_in_a_type_that_cannot_carry_a_mask_becomes_null(
 def test_content_masks_hold_for_clients_that_never_describe(world: WireWorld) -> None:
     async def ask() -> object:
         client = await asyncpg.connect(
-            host=world.host, port=world.port, user="triage", database=world.database, password=TOKEN, ssl=False
+            host=world.host,
+            port=world.port,
+            user="triage",
+            database=world.database,
+            password=TOKEN,
+            ssl=False,
         )
         try:
             statement = await client.prepare("SELECT body FROM notes")
@@ -149,7 +162,9 @@ def test_a_column_that_shows_up_though_hidden_ends_the_session(
     for parameters in ((), (1,)):
         with psycopg.connect(world.dsn(), autocommit=True) as other:
             with pytest.raises(psycopg.OperationalError) as found:
-                other.execute("SELECT email FROM customers" + (" WHERE id = %s" if parameters else ""), parameters)
+                other.execute(
+                    "SELECT email FROM customers" + (" WHERE id = %s" if parameters else ""), parameters
+                )
             assert "ann" not in str(found.value)
             assert other.closed
 
@@ -159,7 +174,12 @@ def test_asyncpg_reads_masked_columns_in_binary(world: WireWorld) -> None:
 
     async def ask() -> object:
         client = await asyncpg.connect(
-            host=world.host, port=world.port, user="triage", database=world.database, password=TOKEN, ssl=False
+            host=world.host,
+            port=world.port,
+            user="triage",
+            database=world.database,
+            password=TOKEN,
+            ssl=False,
         )
         try:
             return await client.fetchval("SELECT email FROM customers WHERE id = $1", 1)

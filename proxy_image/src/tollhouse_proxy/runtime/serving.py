@@ -20,8 +20,8 @@ class RuntimeSettings:
     """Where clients are served, and how long things may take.
 
     host, port: where to listen; port 0 lets the system choose. backlog: connections that may wait to be
-    accepted. share_port: several processes may listen on the same port (SO_REUSEPORT). limits: see TimeLimits.
-    most_sessions: connections beyond are closed at once.
+    accepted. share_port: several processes may listen on the same port (SO_REUSEPORT).
+    limits: see TimeLimits. most_sessions: connections beyond are closed at once.
     """
 
     host: str
@@ -68,6 +68,9 @@ class Serving:
         await self._emptied(seconds)
         for session in tuple(self._sessions):
             session.tell(EndNow(EndReason.DRAIN, words, "Connect again."))
+        await self._emptied(_GOODBYE_SECONDS)
+        for session in tuple(self._sessions):
+            session.abort()
         await self._emptied(_GOODBYE_SECONDS)
         if self._watch is not None:
             self._watch.cancel()

@@ -80,7 +80,8 @@ class TimeLimits:
 
 
 class ClientSession(asyncio.Protocol):
-    """asyncio's protocol for the client's connection. `ended` is called once, when all is over."""
+    """asyncio's protocol for the client's connection. `ended` is called once, when both
+    connections are gone."""
 
     def __init__(self, parts: Parts, limits: TimeLimits, ended: Callable[[ClientSession], None]) -> None:
         self._parts = parts
@@ -99,9 +100,12 @@ class ClientSession(asyncio.Protocol):
         self._flushing = False
         self._over = False
         self._unwanted = False
+        self._client_lost = False
+        self._backend_lost = True
         self._client_full = False
         self._backend_full = False
         self._client_paused = False
+        self._lingering: asyncio.TimerHandle | None = None
         self._began = parts.clock.monotonic()
         self._ready_at: float | None = None
         self._heard = self._began
@@ -147,8 +151,10 @@ class ClientSession(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """asyncio's."""
+        self._client_lost = True
         self._tell(ClientGone())
         self._finish(EndReason.CLIENT, "")
+        self._close_if_lost()
 
     def pause_writing(self) -> None:
         """asyncio's: the client reads too slowly."""
@@ -175,7 +181,9 @@ class ClientSession(asyncio.Protocol):
         self._flush()
 
     def _backend_gone(self) -> None:
+        self._backend_lost = True
         self._tell(BackendGone())
+        self._close_if_lost()
 
     def _backend_slow(self, full: bool) -> None:
         self._backend_full = full
@@ -401,6 +409,7 @@ class ClientSession(asyncio.Protocol):
                 transport.abort()
             return
         self._backend = opened.wire
+        self._backend_lost = False
         opened.wire.attach(self._backend_data, self._backend_gone, self._backend_slow)
         self._tell(BackendOpened(opened.certificate_hash, opened.verified))
 
@@ -431,14 +440,27 @@ class ClientSession(asyncio.Protocol):
             self._judge.close(f"{reason.value}: {detail}" if detail else reason.value)
         if self._lease is not None:
             _keep(self._loop.create_task(self._lease.release()))
-        self._ended(self)
 
     def _close_transports(self) -> None:
         if self._backend is not None and self._backend.transport is not None:
             self._backend.transport.close()
         if self._client is not None:
             self._client.close()
-            self._loop.call_later(_LINGER_SECONDS, self._client.abort)
+        self._lingering = self._loop.call_later(_LINGER_SECONDS, self.abort)
+
+    def abort(self) -> None:
+        """Closes both connections without waiting for anybody."""
+        if self._backend is not None and self._backend.transport is not None:
+            self._backend.transport.abort()
+        if self._client is not None:
+            self._client.abort()
+
+    def _close_if_lost(self) -> None:
+        """Over for good: both connections are gone."""
+        if self._over and self._client_lost and self._backend_lost:
+            if self._lingering is not None:
+                self._lingering.cancel()
+            self._ended(self)
 
 
 _kept: set[asyncio.Task[Any]] = set()

@@ -195,13 +195,8 @@ def test_a_token_that_cannot_be_made_is_refused_in_words(
 def test_two_providers_must_be_told_apart(run: Run, shop: Folder) -> None:
     (shop.root / "more.yaml").write_text(CONNECTION.split("---\n")[1].replace("corp}", "other}"))
     ended = run("token", "--user", "a")
-    assert (
-        ended.status,
-        "--provider, one of corp, other" in ended.errors.replace("other, corp", "corp, other"),
-    ) == (
-        2,
-        True,
-    )
+    assert ended.status == 2
+    assert "--provider, one of other, corp" in ended.errors
 
 
 def test_nothing_waits_for_anybody(run: Run, shop: Folder) -> None:

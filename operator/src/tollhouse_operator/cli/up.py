@@ -91,6 +91,7 @@ async def _up(root: Path, output: Output) -> Exit:
     from tollhouse_dialects import LANGUAGES
     from tollhouse_operator.certificates import BadKeyPair
     from tollhouse_operator.standalone.embedded import EmbeddedFailed
+    from tollhouse_operator.standalone.issuer import IssuerError
     from tollhouse_operator.standalone.supervisor import AlreadyRunning, Supervisor
     from tollhouse_operator.standalone.welcome import welcome
 
@@ -107,7 +108,7 @@ async def _up(root: Path, output: Output) -> Exit:
         )
         await supervisor.run(stop)
         output.line("stopping")
-    except (AlreadyRunning, BadKeyPair, EmbeddedFailed) as error:
+    except (AlreadyRunning, BadKeyPair, EmbeddedFailed, IssuerError) as error:
         raise CommandFailed(str(error), Exit.UNAVAILABLE) from error
     finally:
         await supervisor.stop()

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tollhouse_operator.standalone.compiled import Compiled, compile_files
 from tollhouse_operator.standalone.databases import Databases
 from tollhouse_operator.standalone.documents import Complaint, Files, read_folder, yaml_files
 from tollhouse_operator.standalone.embedded import free_port
+from tollhouse_operator.standalone.issuer import LocalIssuer
 from tollhouse_operator.standalone.keys import ensure_keys, ensure_serving_certificate
 from tollhouse_operator.standalone.layout import Folder, replace_file
 from tollhouse_operator.standalone.proxies import Ports, Proxy, Tell
@@ -51,10 +52,11 @@ class Supervisor:
         self._lock = -1
 
     async def start(self) -> None:
-        """Brings everything up. Raises AlreadyRunning, OSError, BadKeyPair."""
+        """Brings everything up. Raises AlreadyRunning, OSError, BadKeyPair, IssuerError."""
         self.folder.prepare()
         self._lock = _lock(self.folder)
         ensure_keys(self.folder, _now())
+        LocalIssuer(self.folder.issuer)
         await self._look_at_files()
         ready = await asyncio.gather(*(proxy.ready(READY_SECONDS) for proxy in self.proxies.values()))
         for proxy, is_ready in zip(self.proxies.values(), ready, strict=True):
@@ -196,6 +198,3 @@ def _request_line(request: ApprovalRequest) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-Clock = Callable[[], datetime]

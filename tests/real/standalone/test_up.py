@@ -1,0 +1,230 @@
+"""`tollhouse up` on real parts: a database, a proxy, ordinary clients, and how all of it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from kit import wait
+
+QUICKSTART = Path(__file__).parents[3] / "examples" / "quickstart"
+CLI = [sys.executable, "-m", "tollhouse_operator.cli"]
+
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    wait.until(condition, within=seconds)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copy = tmp_path / "quickstart"
+    shutil.copytree(QUICKSTART, copy, ignore=shutil.ignore_patterns("state"))
+    return copy
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def tollhouse(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CLI, *arguments], env=environment(), capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@contextmanager
+def up(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The folder, up and ready."""
+    said = folder.parent / "said"
+    with said.open("w") as output:
+        process = subprocess.Popen([*CLI, "up", str(folder)], env=environment(), stdout=output, text=True)
+    try:
+        until(lambda: "In another terminal" in said.read_text() or process.poll() is not None)
+        assert process.poll() is None, said.read_text()
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def port(folder: Path) -> int:
+    running = json.loads((folder / "state" / "running.json").read_text())
+    return int(running["connections"]["default/shop-db"]["port"])
+
+
+def connect(folder: Path, *, user: str = "triage", tenant: int = 1) -> psycopg.Connection[tuple[object, ...]]:
+    token = tollhouse(
+        *("token", "--dir", str(folder), "--user", user, "--group", "support-agents"),
+        *("--claim", f"tenant={tenant}"),
+    ).stdout.strip()
+    return psycopg.connect(
+        host="localhost",
+        port=port(folder),
+        dbname="shop",
+        user="agent",
+        password=token,
+        sslmode="verify-full",
+        sslrootcert=str(folder / "state" / "tls" / "ca.crt"),
+        autocommit=True,
+    )
+
+
+def children(pid: int) -> list[int]:
+    """Processes started by `pid`, and by those in turn."""
+    found, waiting = [], [pid]
+    while waiting:
+        parent = waiting.pop()
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[1]) == parent:
+                found.append(int(path.parent.name))
+                waiting.append(int(path.parent.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_tour_holds() -> None:
+    ended = tollhouse("demo", "--tour", str(QUICKSTART))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "All 9 steps held" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "step"),
+    [
+        ("columns: [customers.email, customers.phone]", "columns: [customers.phone]", 1),
+        ("content: [PaymentCard]", "content: [IBAN]", 3),
+        ("queries: 60", "queries: 1000", 5),
+        ("access: [Select]", "access: [Select, Delete]", 4),
+    ],
+)
+def test_the_tour_fails_loudly_where_a_policy_differs(
+    folder: Path, written: str, instead: str, step: int
+) -> None:
+    policies = folder / "policies.yaml"
+    text = policies.read_text()
+    assert written in text
+    policies.write_text(text.replace(written, instead))
+    ended = tollhouse("demo", "--tour", str(folder))
+    assert ended.returncode == 1
+    assert f"step {step} did not hold" in ended.stdout, ended.stdout
+
+
+def test_agents_of_two_tenants_see_their_own_rows_only(folder: Path) -> None:
+    with up(folder):
+        for tenant, ids in ((1, [1, 2, 3]), (2, [4, 5])):
+            with connect(folder, tenant=tenant) as session:
+                rows = session.execute("SELECT id FROM customers ORDER BY id").fetchall()
+                assert [row[0] for row in rows] == ids
+
+
+def test_edits_bite_and_broken_files_leave_the_last_good_policy(folder: Path) -> None:
+    policies = folder / "policies.yaml"
+    before = policies.read_text()
+    with up(folder), connect(folder) as session:
+        policies.write_text(before.replace("[customers, orders, payments]}", "[customers]}", 1))
+        until(lambda: _refused(session, "SELECT 1 FROM orders"), 5)
+        policies.write_text("kind: [")
+        until(lambda: f"problem: {policies}:1: expected YAML" in (folder.parent / "said").read_text(), 5)
+        assert _refused(session, "SELECT 1 FROM orders")
+        assert not _refused(session, "SELECT 1 FROM customers")
+        policies.write_text(before)
+        until(lambda: not _refused(session, "SELECT 1 FROM orders"), 5)
+        assert "the last good one stays in force" in (folder.parent / "said").read_text()
+
+
+def test_a_folder_has_one_supervisor_at_a_time(folder: Path) -> None:
+    with up(folder):
+        second = tollhouse("up", str(folder))
+        assert second.returncode == 4
+        assert "another `tollhouse up` runs" in second.stderr
+
+
+def test_ctrl_c_ends_everything_in_order(folder: Path) -> None:
+    with up(folder) as process:
+        started = children(process.pid)
+        assert len(started) >= 2
+        with connect(folder) as session:
+            session.execute("SELECT 1 FROM customers")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+    assert not any(map(alive, started))
+    verified = tollhouse("audit", "verify", "--dir", str(folder))
+    assert verified.returncode == 0, verified.stdout
+    assert not (folder / "state" / "running.json").exists()
+
+
+def test_a_killed_supervisor_leaves_nothing_running(folder: Path) -> None:
+    with up(folder) as process:
+        started = children(process.pid)
+        process.kill()
+        process.wait(10)
+        until(lambda: not any(map(alive, started)), 20)
+
+
+def test_a_killed_proxy_is_started_again(folder: Path) -> None:
+    with up(folder) as process:
+        (proxy,) = [pid for pid in children(process.pid) if b"tollhouse_proxy" in _arguments(pid)]
+        os.kill(proxy, signal.SIGKILL)
+        until(lambda: _connects(folder), 30)
+
+
+def test_what_is_kept_is_closed_to_others(folder: Path) -> None:
+    with up(folder):
+        state = folder / "state"
+        assert state.stat().st_mode & 0o777 == 0o700
+        for path in (state / "audit" / "key", state / "issuer" / "key.json", state / "mask.key"):
+            assert path.stat().st_mode & 0o077 == 0
+        assert all(path.stat().st_mode & 0o077 == 0 for path in (state / "secrets").rglob("*.json"))
+
+
+def test_a_removed_connection_is_stopped(folder: Path) -> None:
+    with up(folder) as process:
+        (folder / "connection.yaml").unlink()
+        until(lambda: not any(b"tollhouse_proxy" in _arguments(pid) for pid in children(process.pid)), 20)
+        assert not (folder / "state" / "bundles" / "default" / "shop-db.json").exists()
+
+
+def _refused(session: psycopg.Connection[tuple[object, ...]], sql: str) -> bool:
+    try:
+        session.execute(sql.encode())
+    except psycopg.errors.InsufficientPrivilege:
+        return True
+    return False
+
+
+def _connects(folder: Path) -> bool:
+    try:
+        connect(folder).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _arguments(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -111,6 +111,14 @@ def clock() -> SetClock:
 
 @pytest.fixture
 async def source(vault: FakeVault, clock: SetClock, tmp_path: Path) -> AsyncIterator[CredentialSource]:
+    made = make_source(vault, clock, tmp_path)
+    yield made
+    await made.close()
+
+
+def make_source(
+    vault: FakeVault, clock: SetClock, tmp_path: Path, acquire_seconds: float = 1.0
+) -> CredentialSource:
     pod_token = tmp_path / "token"
     pod_token.write_text("pod-token")
     document: dict[str, Any] = {
@@ -120,16 +128,14 @@ async def source(vault: FakeVault, clock: SetClock, tmp_path: Path) -> AsyncIter
     }
     settings = CredentialSettings(
         request_seconds=0.5,
-        acquire_seconds=1.0,
+        acquire_seconds=acquire_seconds,
         release_seconds=5.0,
         close_seconds=1.0,
         first_retry_seconds=0.01,
         longest_retry_seconds=0.05,
         pod_token_file=pod_token,
     )
-    made = source_for(Credentials.model_validate({"vault": document}), MemorySecrets(), settings, clock)
-    yield made
-    await made.close()
+    return source_for(Credentials.model_validate({"vault": document}), MemorySecrets(), settings, clock)
 
 
 async def test_a_login_is_made_once_for_all_who_wait(source: CredentialSource, vault: FakeVault) -> None:
@@ -214,6 +220,21 @@ async def test_a_hanging_vault_costs_the_stated_time_and_no_more(
     assert "did not answer" in str(failures[0])
     assert loop.time() - began < 3.0
     assert sum("/creds/" in path for path in vault.asked) <= 4 * 5
+
+
+async def test_a_slow_database_makes_one_user_not_one_for_each_timeout(
+    vault: FakeVault, clock: SetClock, tmp_path: Path
+) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(1.2)  # the server's slowness, longer than two ordinary timeouts
+        del vault.answers["database/creds"]
+        return await vault.handle(request)
+
+    vault.answers["database/creds"] = slow
+    source = make_source(vault, clock, tmp_path, acquire_seconds=20.0)
+    assert (await source.acquire()).username == "u1"
+    assert vault.made == 1
+    await source.close()
 
 
 async def test_a_user_made_after_its_client_left_is_given_back(

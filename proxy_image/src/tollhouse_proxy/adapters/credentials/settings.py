@@ -10,10 +10,11 @@ POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 @dataclass(frozen=True, slots=True)
 class CredentialSettings:
-    """`request` bounds one call to Vault, `acquire` the whole of getting a credential with its
-    retries: a client waits for it. `release` is how long a lease is tried to be ended before it is
-    left to its TTL; `close` how long a stopping proxy waits for that. `concurrency` is how many
-    calls run at once for new sessions, and as many again for renewing and ending.
+    """`request` bounds one call to Vault (but not the making of a user), `acquire` the whole of
+    getting a credential with its retries: a client waits for it. `release` is how long a lease is
+    tried to be ended before it is left to its TTL; `close` how long a stopping proxy waits for that.
+    `concurrency` is how many calls run at once for new sessions, and as many again for renewing
+    and ending.
     """
 
     request_seconds: float = 5.0

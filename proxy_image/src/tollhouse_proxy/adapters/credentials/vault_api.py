@@ -62,11 +62,17 @@ class VaultApi:
     """One Vault server. Safe to use from several threads: each has connections of its own."""
 
     def __init__(
-        self, address: str, namespace: str | None, ca_pem: str | None, timeout_seconds: float
+        self,
+        address: str,
+        namespace: str | None,
+        ca_pem: str | None,
+        timeout_seconds: float,
+        making_seconds: float,
     ) -> None:
         self._address = address.rstrip("/")
         self._namespace = namespace
         self._timeout_seconds = timeout_seconds
+        self._making_seconds = making_seconds
         try:
             self._tls = ssl.create_default_context(cadata=ca_pem)
         except (ssl.SSLError, ValueError):
@@ -92,8 +98,10 @@ class VaultApi:
         self._ask("ending its token", "put", "auth/token/revoke-self", token, {})
 
     def database_user(self, token: Secret, mount: str, role: str) -> LeaseGrant:
-        """A fresh user from the database engine."""
-        answer = self._ask("a database user", "get", f"{_path(mount)}/creds/{_path(role)}", token)
+        """A fresh user from the database engine. Waited for longer than for anything else: one
+        whose answer we no longer hear lives on until its TTL, and asking again makes another."""
+        path = f"{_path(mount)}/creds/{_path(role)}"
+        answer = self._ask("a database user", "get", path, token, patience=self._making_seconds)
         made = _part(answer, "data")
         return LeaseGrant(
             username=_text(made, "username"),
@@ -142,12 +150,17 @@ class VaultApi:
         path: str,
         token: Secret | None,
         body: Mapping[str, object] | None = None,
+        patience: float | None = None,
     ) -> Mapping[str, Any]:
         client = self._client()
+        connect = self._timeout_seconds
+        options: dict[str, Any] = {"timeout": (connect, patience or connect)}
+        if body is not None:
+            options["json"] = body
         client.token = "" if token is None else token.reveal()
         try:
             call: Callable[..., Any] = getattr(client.adapter, method)
-            answer = call(f"/v1/{path}") if body is None else call(f"/v1/{path}", json=body)
+            answer = call(f"/v1/{path}", **options)
         except Exception as error:
             problem = self._problem(error, what)
         else:
@@ -181,7 +194,7 @@ class VaultApi:
                 url=self._address,
                 token="",
                 namespace=self._namespace,
-                timeout=self._timeout_seconds,
+                verify=True,  # else hvac looks for authorities in the environment
                 allow_redirects=False,  # requests would send the token along to anywhere
                 session=session,
             )

@@ -109,7 +109,8 @@ class VaultLogins:
             ca = (await self._read(reference.secret, reference.key, "its CA bundle")).reveal()
         if self._api is None or ca != self._ca:
             make = partial(VaultApi, self._vault.address, self._vault.namespace, ca)
-            self._api = await asyncio.to_thread(make, self._settings.request_seconds)
+            bounds = (self._settings.request_seconds, self._settings.acquire_seconds)
+            self._api = await asyncio.to_thread(make, *bounds)
             self._ca = ca
         return self._api
 

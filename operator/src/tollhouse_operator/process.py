@@ -48,6 +48,8 @@ async def run(settings: Settings) -> None:
         await kopf.operator(
             registry=build_registry(engine),
             settings=build_settings(),
+            # Named by us: kopf would ask the system for its user, and a container's may have no name.
+            identity=settings.instance,  # type: ignore[arg-type]
             standalone=True,
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,

@@ -212,7 +212,11 @@ def test_the_next_deadline_is_the_next_escalation_and_then_the_end() -> None:
 @pytest.mark.parametrize("phase", [Phase.USED, Phase.WITHDRAWN, Phase.EXPIRED, Phase.DENIED])
 def test_a_status_can_close_a_request(phase: Phase) -> None:
     request = request_of(MANAGER, vote_of("alice", "managers"), phase=phase)
-    assert phase_of(request) is phase
+    result = tally(request, NOON)
+    assert result.phase is phase
+    assert result.message
+    told = request.model_copy(update={"status": request.status.model_copy(update={"message": "as told"})})
+    assert tally(told, NOON).message == "as told"
 
 
 @pytest.mark.parametrize("phase", [Phase.APPROVED, Phase.PENDING])

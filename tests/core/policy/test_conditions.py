@@ -173,6 +173,8 @@ def test_what_can_never_work_is_refused_in_words_with_the_place(source: str, wor
         ("operation.hasWhere", {"operation.hasWhere"}),
         ("identity.claims.a.b == 1", {"identity.claims.a"}),
         ("'x' in identity.claims", {"identity.claims"}),
+        ("'x' in identity.claims && identity.claims.a == 1", {"identity.claims", "identity.claims.a"}),
+        ("has(identity.claims.a.b)", {"identity.claims.a"}),
         ("identity.claims[operation.text] == 1", {"identity.claims", "operation.text"}),
         ("now > session.startedAt", {"now", "session.startedAt"}),
         ("operation.tables.all(t, t == identity.name)", {"operation.tables", "identity.name"}),
@@ -228,6 +230,13 @@ def test_size_depth_and_loops_are_bounded() -> None:
         "(" * 100 + "true" + ")" * 100,
         "identity.groups.all(a, identity.groups.all(b, identity.groups.all(c, true)))",
         " && ".join(["identity.groups.all(a, true)"] * 9),
+        "1" + " + 1" * 600 + " == 1",
+        "identity.claims" + ".a" * 900 + " == 1",
+        "identity.claims" + "[0]" * 600 + " == 1",
+        "identity.name" + ".size()" * 400 + " == 1",
+        "true ? " * 200 + "true" + " : true" * 200,
+        "has(" * 300 + "identity.claims.x" + ".y)" * 300,
+        "".join("has([" for _ in range(60)) + "true" + "".join("][0].x)" for _ in range(60)),
     ):
         with pytest.raises(ConditionRefused):
             condition_of(source)

@@ -13,6 +13,10 @@ import re
 from dataclasses import dataclass
 
 MAX_DEPTH = 40
+"""Of parentheses and the like, which the reader follows by recursion."""
+
+MAX_HEIGHT = 100
+"""Of the tree, which its readers follow by recursion: `a + b + c + ...` grows it too."""
 
 
 class CelSyntaxError(Exception):
@@ -198,6 +202,15 @@ class _Reader:
         self._next = 0
         self._end = _Token("end", "", end)
         self._depth = 0
+        self._heights: dict[int, int] = {}
+
+    def _grown(self, node: Node, *children: Node) -> Node:
+        """The node, unless the tree becomes too high. (Children live on in it, so ids stay theirs.)"""
+        height = 1 + max((self._heights.get(id(child), 1) for child in children), default=0)
+        if height > MAX_HEIGHT:
+            raise CelSyntaxError(f"more than {MAX_HEIGHT} steps in one chain: make two rules of it", node.at)
+        self._heights[id(node)] = height
+        return node
 
     def whole(self) -> Node:
         node = self._expression()
@@ -235,7 +248,8 @@ class _Reader:
         if mark is not None:
             chosen = self._binary(0)
             self._expect(":")
-            node = Operator("?:", (node, chosen, self._expression()), mark.at)
+            other = self._expression()
+            node = self._grown(Operator("?:", (node, chosen, other), mark.at), node, chosen, other)
         self._depth -= 1
         return node
 
@@ -244,7 +258,8 @@ class _Reader:
             return self._unary()
         node = self._binary(level + 1)
         while (mark := self._accept(*_LEVELS[level])) is not None:
-            node = Operator(mark.text, (node, self._binary(level + 1)), mark.at)
+            other = self._binary(level + 1)
+            node = self._grown(Operator(mark.text, (node, other), mark.at), node, other)
         return node
 
     def _unary(self) -> Node:
@@ -255,7 +270,9 @@ class _Reader:
             raise CelSyntaxError("'!' and '-' cannot be mixed", marks[0].at)
         node = self._member()
         # An even number of signs is none, as in the package (which reads `---1` as -1).
-        return Operator(marks[0].text, (node,), marks[0].at) if len(marks) % 2 else node
+        if len(marks) % 2 == 0:
+            return node
+        return self._grown(Operator(marks[0].text, (node,), marks[0].at), node)
 
     def _member(self) -> Node:
         node = self._primary()
@@ -264,11 +281,13 @@ class _Reader:
                 name = self._name()
                 opening = self._accept("(")
                 if opening is None:
-                    node = Select(node, name.text, name.at)
+                    node = self._grown(Select(node, name.text, name.at), node)
                 else:
-                    node = Call(name.text, node, self._items(")"), name.at)
+                    items = self._items(")")
+                    node = self._grown(Call(name.text, node, items, name.at), node, *items)
             elif (opening := self._accept("[")) is not None:
-                node = Index(node, self._expression(), opening.at)
+                index = self._expression()
+                node = self._grown(Index(node, index, opening.at), node, index)
                 self._expect("]")
             else:
                 return node
@@ -303,14 +322,16 @@ class _Reader:
                 return Literal("null", token.text, token.at)
             case "name" if token.text not in RESERVED and token.text != "in":
                 if self._accept("("):
-                    return Call(token.text, None, self._items(")"), token.at)
+                    items = self._items(")")
+                    return self._grown(Call(token.text, None, items, token.at), *items)
                 return Name(token.text, token.at)
             case "symbol" if token.text == "(":
                 node = self._expression()
                 self._expect(")")
                 return node
             case "symbol" if token.text == "[":
-                return ListOf(self._items("]"), token.at)
+                items = self._items("]")
+                return self._grown(ListOf(items, token.at), *items)
             case "symbol" if token.text == "{":
                 return self._map(token)
             case _:
@@ -327,4 +348,5 @@ class _Reader:
             key = self._expression()
             self._expect(":")
             items.append((key, self._expression()))
-        return MapOf(tuple(items), opening.at)
+        parts = [part for item in items for part in item]
+        return self._grown(MapOf(tuple(items), opening.at), *parts)

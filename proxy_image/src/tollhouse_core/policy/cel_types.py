@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -115,7 +116,7 @@ class Findings:
     """`reads` holds dotted paths: "operation.text", "identity.claims.tenant", "now"."""
 
     mistakes: list[Mistake] = field(default_factory=list)
-    reads: set[str] = field(default_factory=set)
+    reads: Counter[str] = field(default_factory=Counter)
     patterns: list[Literal] = field(default_factory=list)
     zones: list[Literal] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
@@ -174,15 +175,12 @@ class _Checker:
             return self._wrong(f'unknown name "{node.name}"' + nearest(node.name, self._variables), node.at)
         self.findings.names.add(node.name)
         if kind.fields is None:
-            self.findings.reads.add(node.name)
+            self.findings.reads[node.name] += 1
         return kind
 
     def _select(self, node: Select) -> CelType:
         path = self._path(node.operand)
-        operand = self._peek_type(node.operand)
-        if not path or operand.name != "map":
-            # A key written out is what is read, not the whole map around it.
-            operand = self.type_of(node.operand)
+        operand = self.type_of(node.operand)
         if operand.fields is not None:
             kind = operand.fields.get(node.field)
             if kind is None:
@@ -191,12 +189,13 @@ class _Checker:
                     f'unknown name "{prefix}{node.field}"' + nearest(node.field, operand.fields), node.at
                 )
             if path and (kind.fields is None or kind.nullable):
-                self.findings.reads.add(f"{path}.{node.field}")
+                self.findings.reads[f"{path}.{node.field}"] += 1
             return kind
         if operand.name == "map":
             if path:
-                self.findings.reads.add(f"{path}.{node.field}")
-                self.findings.names.add(path.partition(".")[0])
+                # A key written out is what is read here, not the whole map around it.
+                self.findings.reads[path] -= 1
+                self.findings.reads[f"{path}.{node.field}"] += 1
             return operand.item or DYN
         if operand.name == "dyn":
             return DYN
@@ -360,17 +359,19 @@ class _Checker:
         if len(node.arguments) != 1 or not isinstance(node.arguments[0], Select):
             return self._wrong("has takes a field, as in has(identity.claims.tenant)", node.at)
         chosen = node.arguments[0]
+        before = len(self.findings.mistakes)
         self.type_of(chosen)
-        operand = self._peek_type(chosen.operand)
-        if operand.fields is not None and chosen.field in operand.fields:
+        if len(self.findings.mistakes) == before and self._declared(chosen):
             self._wrong(f"has is for claims; {chosen.field} is always there (compare with null)", node.at)
         return BOOL
 
-    def _peek_type(self, node: Node) -> CelType:
-        quiet = _Checker(self._variables)
-        quiet._bound = self._bound
-        quiet._loops = self._loops
-        return quiet.type_of(node)
+    def _declared(self, node: Select) -> bool:
+        """Whether it is a field that the variables declare, and so no key of a map."""
+        root, *fields = self._path(node).split(".")
+        kind = self._variables.get(root)
+        for name in fields:
+            kind = (kind.fields or {}).get(name) if kind else None
+        return kind is not None
 
     def _loop(self, node: Call, target: Node) -> CelType:
         holder = self.type_of(target)

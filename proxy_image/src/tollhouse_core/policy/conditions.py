@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import cel
@@ -29,7 +29,7 @@ from tollhouse_core.policy.cel_types import (
     object_of,
 )
 
-MAX_LENGTH = 2048
+MAX_LENGTH = 4096
 """Characters of one condition: with the bound on loops this bounds its cost."""
 
 _IDENTITY = object_of(
@@ -89,7 +89,7 @@ class Condition:
 
     source: str
     reads: frozenset[str]
-    program: cel.Program
+    program: cel.Program = field(repr=False, compare=False)
     zoned: frozenset[str] = frozenset()
 
     def holds(self, situation: Situation) -> bool:
@@ -139,7 +139,8 @@ def compile_condition(source: str, known: Mapping[str, CelType]) -> Condition:
     if not findings.names <= set(used["variables"]):
         raise ConditionRefused("this condition cannot be analysed: write it in a simpler way")
     zoned = _TIME_PARTS.keys() & set(used["functions"]) if findings.zones else frozenset()
-    return Condition(source, frozenset(findings.reads), program, frozenset(zoned))
+    reads = frozenset(path for path, count in findings.reads.items() if count > 0)
+    return Condition(source, reads, program, frozenset(zoned))
 
 
 def _at(message: str, source: str, position: int) -> str:

@@ -32,8 +32,8 @@ def seen(*entries: dict[str, Any]) -> dict[str, Any]:
     return {"metadata": {"managedFields": list(entries)}}
 
 
-SPEC = {"f:spec": {"f:replicas": {}}}
-RESTART = {
+SPEC: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
+RESTART: dict[str, Any] = {
     "f:spec": {
         "f:template": {"f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}}
     }

@@ -6,6 +6,7 @@ without it they could allow what it forbids.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from tollhouse_core.policy.bundle import build_bundle, selects
 from tollhouse_operator.gather import Situation
 from tollhouse_operator.manifests.config_maps import LARGEST_BUNDLE_BYTES
 from tollhouse_operator.manifests.naming import Manifest
+
+log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 """Namespace and name."""
@@ -67,7 +70,15 @@ def _bundle_of(connection: Connection, situation: Situation, languages: Mapping[
     unread = _unreadable_references(connection, situation)
     if unread:
         return BundleOutcome(count, problems=unread)
-    result = build_bundle(connection, policies, situation.providers.models, situation.sinks.models, languages)
+    try:
+        result = build_bundle(
+            connection, policies, situation.providers.models, situation.sinks.models, languages
+        )
+    except Exception as error:
+        # Our own fault, whatever was written. It must not take the other Connections along.
+        log.exception("%s: its policies could not be compiled", connection.title)
+        words = f"its policies could not be compiled ({type(error).__name__}); the operator's log says more"
+        return BundleOutcome(count, problems=(Problem("", words, connection.title),))
     if result.bundle is None:
         return BundleOutcome(count, problems=tuple(result.problems))
     text = result.bundle.to_json()

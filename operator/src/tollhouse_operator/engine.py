@@ -108,6 +108,12 @@ class Engine:
                 if name in _named(connection, kind):
                     self.look_at_connection(_key(connection))
 
+    async def look_at_requests(self, key: Key) -> None:
+        """A proxy of that Connection is gone, perhaps with an operation that waited."""
+        for request in await self.cluster.list(resources.APPROVAL_REQUESTS, key[0]):
+            if request["spec"].get("connection") == key[1]:
+                self.approvals.add(_key(request))
+
     def _watched(self, namespace: str | None) -> tuple[str | None, ...]:
         """What to list for `namespace` (None: all): never what this operator may not read."""
         if namespace is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,8 @@ from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_operator import resources
 from tollhouse_operator.cluster import Cluster
 from tollhouse_operator.manifests.naming import Manifest
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -72,6 +75,12 @@ def read(documents: Sequence[Manifest], kind: str, model: type[T]) -> Read[T]:
             parsed = parse_object(desired(document))
         except InvalidObject as error:
             bad.append((document, error.problems))
+            continue
+        except Exception as error:
+            # Our own fault, whatever was written. It must not take the other objects along.
+            log.exception("%s %s could not be read", kind, document["metadata"]["name"])
+            name = f"{kind} {document['metadata'].get('namespace', '')}/{document['metadata']['name']}"
+            bad.append((document, (Problem("", f"could not be read ({type(error).__name__})", name),)))
             continue
         assert isinstance(parsed, model)
         good.append((document, parsed))

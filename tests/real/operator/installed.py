@@ -59,7 +59,8 @@ class Installed:
             "admission.url": f"https://localhost:{self._admission}",
             "admission.timeoutSeconds": "5",
         }
-        where = ["--namespace", NAMESPACE, "--create-namespace", "--kubeconfig", self.plane.kubeconfig()]
+        where: list[str | Path] = ["--namespace", NAMESPACE, "--create-namespace"]
+        where += ["--kubeconfig", self.plane.kubeconfig()]
         settings = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
         subprocess.run(
             [helm_program(), "upgrade", "--install", "tollhouse", CHART, *where, *settings],

@@ -109,7 +109,7 @@ async def test_a_bundle_that_is_not_there_yet_is_waited_for(tollhouse: Installed
         await in_thread(tollhouse.plane.apply, body)
     await in_thread(tollhouse.plane.service_account, namespace, "orders-db-proxy")
     stores = await in_thread(open_stores, tollhouse, namespace)
-    async with aclosing(stores.bundles.watch()) as bundles:  # type: ignore[type-var]
+    async with aclosing(stores.bundles.watch()) as bundles:
         waiting = asyncio.ensure_future(anext(bundles))
         await asyncio.wait([waiting], timeout=0.3)
         assert not waiting.done()
@@ -152,7 +152,7 @@ async def test_a_proxy_may_start_while_the_api_server_is_away(tollhouse: Install
     stores = await in_thread(open_stores, tollhouse, place)
     await in_thread(tollhouse.plane.pause)
     try:
-        async with aclosing(stores.bundles.watch()) as bundles:  # type: ignore[type-var]
+        async with aclosing(stores.bundles.watch()) as bundles:
             waiting = asyncio.ensure_future(anext(bundles))
             await asyncio.wait([waiting], timeout=0.5)
             assert not waiting.done()
@@ -269,9 +269,7 @@ async def test_only_the_secrets_that_the_connection_names_are_readable(
     for name in ("another", "orders-db-audit-key"):
         with pytest.raises(StoreRefused, match="forbidden"):
             await stores.secrets.read(name)
-    await in_thread(
-        tollhouse.plane.kubectl, "-n", place, "delete", "secret", "orders-db-login", check=True
-    )
+    await in_thread(tollhouse.plane.kubectl, "-n", place, "delete", "secret", "orders-db-login", check=True)
     with pytest.raises(StoreRefused, match="not found"):
         await stores.secrets.read("orders-db-login")
 

@@ -6,6 +6,7 @@ import base64
 import json
 import statistics
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,9 +36,7 @@ OWNED = (
 def test_a_connection_owns_all_it_needs(tollhouse: Installed, shop: str) -> None:
     uid = (tollhouse.get("connection", "orders-db", shop) or {})["metadata"]["uid"]
     for kind, name in OWNED:
-        found = tollhouse.until(
-            lambda kind=kind, name=name: tollhouse.get(kind, name, shop), f"{kind} {name}"
-        )
+        found = tollhouse.until(partial(tollhouse.get, kind, name, shop), f"{kind} {name}")
         owner = found["metadata"]["ownerReferences"][0]
         assert (owner["kind"], owner["uid"], owner["controller"]) == ("Connection", uid, True)
 
@@ -215,8 +214,7 @@ def test_the_serving_certificate_is_for_the_service_and_from_the_published_autho
 def test_all_connections_have_one_authority(tollhouse: Installed, shop: str) -> None:
     other = tollhouse.shop()
     found = [
-        tollhouse.until(lambda ns=ns: tollhouse.get("configmap", "orders-db-ca", ns), "ca")
-        for ns in (shop, other)
+        tollhouse.until(partial(tollhouse.get, "configmap", "orders-db-ca", ns), "ca") for ns in (shop, other)
     ]
     assert found[0]["data"]["ca.crt"] == found[1]["data"]["ca.crt"]
     assert tollhouse.get("secret", "tollhouse-authority", NAMESPACE) is not None
@@ -224,7 +222,7 @@ def test_all_connections_have_one_authority(tollhouse: Installed, shop: str) -> 
 
 def test_no_key_is_ever_logged(tollhouse: Installed, shop: str) -> None:
     for name in ("orders-db-tls", "orders-db-audit-key", "orders-db-mask-key"):
-        secret = tollhouse.until(lambda name=name: tollhouse.get("secret", name, shop), name)
+        secret = tollhouse.until(partial(tollhouse.get, "secret", name, shop), name)
         for key, value in secret["data"].items():
             if key in {"ca.crt", "tls.crt", "public.pem"}:
                 continue
@@ -241,7 +239,7 @@ def test_a_policy_edit_reaches_the_bundle_well_within_a_second(tollhouse: Instal
             "-n", shop, "patch", "accesspolicy", "support-agents", "--type=merge", "-p", body, check=True
         )
         began = time.monotonic()
-        tollhouse.until(lambda before=before: tollhouse.revision(shop) != before, "a new revision", within=5)
+        tollhouse.until(partial(moved_on, tollhouse, shop, before), "a new revision", within=5)
         times.append(time.monotonic() - began)
     assert statistics.median(times) < 0.25
     assert max(times) < 1.0
@@ -399,6 +397,10 @@ class unguarded:
         return done.returncode != 0
 
 
+def moved_on(tollhouse: Installed, namespace: str, before: str) -> bool:
+    return tollhouse.revision(namespace) != before
+
+
 def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
 
@@ -406,7 +408,8 @@ def now() -> str:
 def as_proxy(tollhouse: Installed, namespace: str, data: dict[str, str]) -> None:
     tollhouse.plane.kubectl(
         "-n", namespace, "patch", "configmap", "orders-db-proxies", "--type=merge",
-        "-p", json.dumps({"data": data}), "--as", f"system:serviceaccount:{namespace}:orders-db-proxy", check=True,
+        "-p", json.dumps({"data": data}),
+        "--as", f"system:serviceaccount:{namespace}:orders-db-proxy", check=True,
     )  # fmt: skip
 
 

@@ -156,6 +156,16 @@ def test_a_request_ends_by_itself(voting: tuple[Installed, str]) -> None:
     )
 
 
+def test_a_request_is_withdrawn_when_the_pod_that_held_it_is_gone(voting: tuple[Installed, str]) -> None:
+    tollhouse, namespace = voting
+    held = ask(tollhouse, namespace, instance="orders-db-proxy-6f5d-x2x")
+    other = ask(tollhouse, namespace, instance="somebodys-process")
+    tollhouse.until(lambda: phase(tollhouse, namespace, held) == "Withdrawn", "it is withdrawn")
+    assert status(tollhouse, namespace, held)["message"] == "the proxy that held the operation is gone"
+    tollhouse.until(lambda: status(tollhouse, namespace, other).get("votes"), "the other has a status")
+    assert phase(tollhouse, namespace, other) == "Pending"
+
+
 def test_a_request_that_waits_escalates(voting: tuple[Installed, str]) -> None:
     tollhouse, namespace = voting
     step = {"after": "2s", "approvers": [{"user": "carol"}]}

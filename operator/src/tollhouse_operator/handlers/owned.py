@@ -41,10 +41,14 @@ class OwnedObjects:
             self._engine.objects.add(key)
 
     async def pod(self, event: Mapping[str, Any], **_: Any) -> None:
-        """A proxy's pod came or went: reports of pods that are gone are pruned."""
+        """A proxy's pod came or went: reports of pods that are gone are pruned, and what waited in
+        them is withdrawn."""
         key = _owner(event["object"]["metadata"])
-        if key is not None and event["type"] in {"ADDED", "DELETED"} and self._engine.watches(key[0]):
-            self._engine.statuses.add(key)
+        if key is None or event["type"] not in {"ADDED", "DELETED"} or not self._engine.watches(key[0]):
+            return
+        self._engine.statuses.add(key)
+        if event["type"] == "DELETED":
+            await self._engine.look_at_requests(key)
 
     def _only_status(self, metadata: Mapping[str, Any]) -> bool:
         """Objects with a generation keep it while only their status changes."""

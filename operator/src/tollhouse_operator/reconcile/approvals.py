@@ -47,6 +47,8 @@ async def reconcile_approval(desk: Desk, key: Key) -> float | None:
     assert isinstance(request, ApprovalRequest)
     now = desk.now()
     standing = tally(request, now)
+    if standing.phase is Phase.PENDING and await _holder_is_gone(desk, request):
+        standing = Tally(Phase.WITHDRAWN, "the proxy that held the operation is gone", votes=standing.votes)
     if standing.phase in ENDED:
         left = _time_left(request, desk.settings.request_ttl_seconds, now)
         if left <= 0:
@@ -59,6 +61,15 @@ async def reconcile_approval(desk: Desk, key: Key) -> float | None:
     if standing.phase in ENDED:
         return left
     return max((next_deadline(request, now) - now).total_seconds() + _AGAIN_SECONDS, _SHORTEST_SECONDS)
+
+
+async def _holder_is_gone(desk: Desk, request: ApprovalRequest) -> bool:
+    """Whether the operation waited in a pod that is no more: then nothing is left to approve. Proxies
+    that are no pods of ours are not judged by their names."""
+    instance = request.spec.instance
+    if instance is None or not instance.startswith(f"{request.spec.connection}-proxy-"):
+        return False
+    return await desk.cluster.find(resources.PODS, request.namespace, instance) is None
 
 
 async def _write(

@@ -96,6 +96,13 @@ class Desk:
             raise CannotRewrite("the rewritten statement does not match its edits")
         return found
 
+    def stand_on(self, ground: object) -> None:
+        """What a statement means was found on `ground`; if the catalog or the path has moved while it
+        waited, it may mean something else now. Raises Turned."""
+        if self.ground[1:] != ground:
+            words = "the catalog has changed while the statement waited"
+            raise Turned(refuse.error("40001", words, "", "Run it again: it is judged anew."))
+
     # ------------------------------------------------------------ names inside SQL
 
     def subject(self, statement: Statement) -> Prepared | None:

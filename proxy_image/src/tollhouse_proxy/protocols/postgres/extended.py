@@ -130,6 +130,7 @@ class ExecuteTask(_Task):
         super().__init__(desk, message)
         self._execute = Execute.parse(message[5:])
         self._operation: Operation | None = None
+        self._ground: object = None
         self._subject: Prepared | None = None
 
     def _try(self) -> bool:
@@ -166,6 +167,8 @@ class ExecuteTask(_Task):
             assert prepared.statement is not None
             self._subject = desk.subject(prepared.statement)
             self._operation = self._bound(portal, desk.operation(prepared.statement, self._subject))
+            self._ground = desk.ground[1:]
+        desk.stand_on(self._ground)
         assert self._operation is not None
         verdict = self._verdict(portal, self._operation)
         if verdict is None:
@@ -232,10 +235,18 @@ class ExecuteTask(_Task):
             return desk.check_subject(prepared, permitted) or _EMPTY
         known = prepared.rewritten
         if known is None or permitted.obligations != prepared.obligations or prepared.renewed:
-            known = desk.rewritten(statement, permitted.obligations)
+            known = self._asked_for(prepared, statement, permitted)
         if portal.rewritten is not None and known.text != portal.rewritten.text:
             self._bind_anew(portal, portal.bind, known)
         return known
+
+    def _asked_for(self, prepared: Prepared, statement: Statement, permitted: Permitted) -> Rewritten:
+        """The statement under obligations other than those it was prepared under; made once for each."""
+        wanted = prepared.wanted
+        if wanted is None or wanted[0] is not statement or wanted[1] != permitted.obligations:
+            made = self._desk.rewritten(statement, permitted.obligations)
+            wanted = prepared.wanted = (statement, permitted.obligations, made)
+        return wanted[2]
 
     def _bind_anew(self, portal: Portal, bind: Bind, wanted: Rewritten) -> None:
         state, name = self._desk.state, self._execute.portal

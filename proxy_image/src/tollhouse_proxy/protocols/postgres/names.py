@@ -25,7 +25,8 @@ class Prepared:
     `text` is what it came in: its own, or the PREPARE or DECLARE around it, which is then its `carrier`.
     `rewritten` is what the server was given under `obligations`; `statement` was understood on the
     ground `epoch`.  `renewed`: `statement` is
-    newer than `rewritten`. `permitted` is the last verdict, kept while it can be used again.
+    newer than `rewritten`. `permitted` is the last verdict, kept while it can be used again;
+    `wanted` what another decision than the first asked for.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Prepared:
     epoch: str = ""
     carrier: Statement | None = None
     renewed: bool = False
+    wanted: tuple[Statement, Obligations, Rewritten] | None = None
     permitted: Permitted | None = None
 
 
@@ -100,7 +102,8 @@ class Names:
         changes.clear()
 
     def transaction_over(self) -> None:
-        """Portals end with their transaction, except cursors WITH HOLD."""
+        """Portals end with their transaction, except cursors WITH HOLD. (One that only failed may come back
+        to a savepoint, and its cursors with it.)"""
         if not self.portals:
             return
         for name, portal in list(self.portals.items()):

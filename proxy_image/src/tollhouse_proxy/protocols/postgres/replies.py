@@ -212,7 +212,7 @@ class Replies:
         status = ReadyForQuery.parse(message[5:]).status
         self._ledger.pop()
         self._state.status = status
-        if status != "T":
+        if status == "I":
             self._state.transaction_over()
             for run in list(self._state.suspended.values()):
                 self._finished(run, Outcome.COMPLETED)

@@ -88,6 +88,7 @@ class SimpleQuery:
         self._message = message
         self._text = ""
         self._statements: tuple[Statement, ...] | None = None
+        self._ground: object = None
         self._subject: Prepared | None = None
         self._judged: list[Judged] = []
         self._notices: list[str] = []
@@ -102,6 +103,8 @@ class SimpleQuery:
                     return True
                 self._text = self._desk.decoded(Query.parse(self._message[5:]).text)
                 self._statements = self._desk.read(self._text)
+                self._ground = self._desk.ground[1:]
+            self._desk.stand_on(self._ground)
             if not self._judge_all(self._statements):
                 return False
             self._send()

@@ -73,7 +73,7 @@ class SessionState:
         self.outbox.client.append(message)
 
     def transaction_over(self) -> None:
-        """The backend says that no transaction runs (or that it has failed)."""
+        """The backend says that no transaction runs."""
         self.names.transaction_over()
         if self.private:
             self.private = False

@@ -59,10 +59,13 @@ class Framer:
         data, at = self._data, self._at
         have = len(data) - at
         if have < HEADER:
-            return self._wait(HEADER) if have else None
+            if have:
+                self._wait(HEADER)
+            return None
         size = 1 + self._length(data, at)
         if have < size:
-            return self._wait(size)
+            self._wait(size)
+            return None
         if at == 0 and have == size:
             self._data, self._at = b"", 0
             return data

@@ -16,8 +16,8 @@ CLOSE, SYNC, FLUSH, TERMINATE = b"C"[0], b"S"[0], b"H"[0], b"X"[0]
 COPY_DATA, COPY_DONE, COPY_FAIL = b"d"[0], b"c"[0], b"f"[0]
 FUNCTION_CALL, PASSWORD = b"F"[0], b"p"[0]
 
-MAX_TEXT = MIB
-"""The longest statement that is looked at; the reader of SQL has a stricter bound of its own."""
+MAX_TEXT = 64 * MIB
+"""The longest text that is taken in; the reader of SQL refuses much shorter ones, in words."""
 
 MAX_NAMES = 4 * KIB
 CAPS = {

@@ -1,0 +1,82 @@
+"""`tollhouse approvals` in a cluster: the same words, through kubectl and the API server's admission."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kit import control_plane as part
+from kit.kube_programs import kubectl_program
+from real.operator.installed import Installed
+from tollhouse_operator.cli import main
+
+pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def tollhouse() -> Iterator[Installed]:
+    with part.running() as plane, Installed(plane, votes="policies") as installed:
+        yield installed
+
+
+@pytest.fixture
+def request_name(tollhouse: Installed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[str, str]:
+    """A request in a fresh namespace; the command line speaks as admin and finds no folder."""
+    namespace = tollhouse.shop()
+    later = datetime.now(UTC) + timedelta(minutes=15)
+    document = {
+        "apiVersion": "tollhouse.dev/v1alpha1",
+        "kind": "ApprovalRequest",
+        "metadata": {"generateName": "orders-db-", "namespace": namespace},
+        "spec": {
+            "connection": "orders-db",
+            "requester": {"name": "triage", "provider": "corp"},
+            "operation": {"text": "DELETE FROM public.orders WHERE id = 7", "digest": "sha256:0123"},
+            "policy": {"name": "support-agents", "rule": "refunds", "ruleHash": "sha256:4567"},
+            "approvers": [{"group": "managers"}],
+            "expiresAt": later.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        },
+    }
+    proxy = f"system:serviceaccount:{namespace}:orders-db-proxy"
+    made = tollhouse.plane.kubectl(
+        "create", "-f", "-", "-o", "name", "--as", proxy, input=json.dumps(document), check=True
+    )
+    monkeypatch.delenv("TOLLHOUSE_DIR", raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(tollhouse.plane.kubeconfig("admin")))
+    monkeypatch.setenv("PATH", str(kubectl_program().parent), prepend=":")
+    monkeypatch.chdir(tmp_path)
+    return namespace, made.stdout.strip().rpartition("/")[2]
+
+
+def test_requests_are_listed_shown_and_voted_on(
+    request_name: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    namespace, name = request_name
+    assert main(["approvals", "list", "-n", namespace]) == 0
+    assert name in capsys.readouterr().out
+    assert main(["approvals", "show", name, "-n", namespace, "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["spec"]["requester"]["name"] == "triage"
+
+    refused = main(
+        ["approvals", "approve", name, "-n", namespace, "--as", "mallory", "--as-group", "managers-not"]
+    )
+    assert refused == 1
+    told = capsys.readouterr().err
+    assert "mallory" in told
+    assert "Traceback" not in told
+
+    voted = ["approvals", "approve", name, "-n", namespace, "--as", "alice", "--as-group", "managers"]
+    assert main([*voted, "--reason", "Ticket 4711", "-o", "json"]) == 0
+    (vote,) = json.loads(capsys.readouterr().out)["spec"]["votes"]
+    assert (vote["by"], vote["decision"], vote["reason"]) == ("alice", "Approved", "Ticket 4711")
+
+
+def test_a_request_that_is_not_there_is_told(
+    request_name: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["approvals", "show", "missing", "-n", request_name[0]]) == 1
+    assert "not found" in capsys.readouterr().err

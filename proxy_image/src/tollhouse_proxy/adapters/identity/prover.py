@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -74,6 +75,8 @@ class TokenProver:
         self._fetcher = Fetcher(settings.keys.timeout_seconds)
         self._local = None if settings.local_jwks is None else local_keys.LocalKeys(settings.local_jwks)
         self._issuers: dict[KeySource, IssuerKeys] = {}
+        # Not the loop's own threads: names are looked up there, and a dead name server fills them.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="tokens")
 
     async def prove(self, token: Secret) -> Identity:
         """The identity that `token` proves. Raises NotProven, and nothing else."""
@@ -99,9 +102,10 @@ class TokenProver:
         """Ends fetches under way and connections."""
         await asyncio.gather(*(issuer.close() for issuer in self._issuers.values()))
         await self._fetcher.close()
+        self._threads.shutdown(wait=False)
 
     async def _prove(self, text: str) -> Identity:
-        token = await _off_the_loop_if_long(text, partial(parse_token, text))
+        token = await self._off_the_loop_if_long(text, partial(parse_token, text))
         first_refusal: Refused | None = None
         for provider, source in await self._vouching(token):
             try:
@@ -181,9 +185,14 @@ class TokenProver:
         return True
 
     async def _holds(self, token: CompactToken, key: Jwk) -> bool:
-        return await _off_the_loop_if_long(
+        return await self._off_the_loop_if_long(
             token.text, partial(signature_holds, token.text, key, _algorithm(token))
         )
+
+    async def _off_the_loop_if_long(self, text: str, work: Callable[[], T]) -> T:
+        if len(text) <= _INLINE_BYTES:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _issuer_keys(self, name: str, source: KeySource) -> IssuerKeys:
         keys = self._issuers.get(source)
@@ -231,10 +240,6 @@ class KeySource:
     def of(cls, provider: TrustedProvider) -> KeySource:
         """The source of a provider of the bundle."""
         return cls(provider.issuer, provider.ca, provider.kubernetes)
-
-
-async def _off_the_loop_if_long(text: str, work: Callable[[], T]) -> T:
-    return await asyncio.to_thread(work) if len(text) > _INLINE_BYTES else work()
 
 
 def _algorithm(token: CompactToken) -> str:

@@ -134,12 +134,26 @@ async def test_a_watch_outlives_the_api_server(
         await in_thread(tollhouse.plane.pause)
         with pytest.raises(StoreUnavailable):
             await stores.secrets.read("orders-db-login")
-        await in_thread(tollhouse.plane.resume)
+        await resumed(tollhouse, place, stores)
         await in_thread(
             tollhouse.until, lambda: edited(tollhouse, place), "the operator answers again", within=30
         )
         while "after" not in await following(bundles, 20):
             continue
+
+
+async def resumed(tollhouse: Installed, place: str, stores: KubernetesStores) -> None:
+    """The API server is back, and its admission policies know our kinds again: until its next discovery
+    (within half a minute) it answers votes with "try again"."""
+    await in_thread(tollhouse.plane.resume)
+    made = await stores.approvals.create(request_of("sha256:" + "0f" * 32))
+    vote = ["patch", "approvalrequest", made.name, "--type=merge", "-p", '{"spec":{"decision":"Denied"}}']
+
+    def answers() -> bool:
+        words = ["-n", place, *vote, "--dry-run=server"]
+        return tollhouse.plane.kubectl(*words, user="alice").returncode == 0
+
+    await in_thread(tollhouse.until, answers, "votes are taken again", within=90)
 
 
 def edited(tollhouse: Installed, place: str) -> bool:
@@ -156,7 +170,7 @@ async def test_a_proxy_may_start_while_the_api_server_is_away(tollhouse: Install
             waiting = asyncio.ensure_future(anext(bundles))
             await asyncio.wait([waiting], timeout=0.5)
             assert not waiting.done()
-            await in_thread(tollhouse.plane.resume)
+            await resumed(tollhouse, place, stores)
             assert await asyncio.wait_for(waiting, 20)
     finally:
         await stores.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 
+from kit.pki import Pair
 from kit.ports import LOOPBACK
 from kit.tokens import SigningKey, signing_key
 
@@ -66,8 +68,12 @@ class Issuer:
 
 
 @asynccontextmanager
-async def issuing(*keys: SigningKey) -> AsyncIterator[Issuer]:
-    """A running issuer with these keys (default: one ES256 key)."""
+async def issuing(*keys: SigningKey, tls: Pair | None = None) -> AsyncIterator[Issuer]:
+    """A running issuer with these keys (default: one ES256 key); with `tls` it speaks HTTPS."""
+    context = None
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.certificate, tls.key)
     issuer = Issuer(keys or [signing_key()])
     application = web.Application()
     application.router.add_get(DISCOVERY, issuer.discovery)
@@ -75,10 +81,10 @@ async def issuing(*keys: SigningKey) -> AsyncIterator[Issuer]:
     application.router.add_get("/moved", issuer.key_documents)
     runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, LOOPBACK, 0)
+    site = web.TCPSite(runner, LOOPBACK, 0, ssl_context=context)
     await site.start()
     port = runner.addresses[0][1]
-    issuer.url = f"http://{LOOPBACK}:{port}"
+    issuer.url = f"{'https' if tls else 'http'}://{LOOPBACK}:{port}"
     try:
         yield issuer
     finally:

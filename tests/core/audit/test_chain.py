@@ -157,7 +157,15 @@ def test_two_runs_of_a_proxy_in_one_file_are_two_trails() -> None:
 
 def test_a_long_session_is_signed_on_its_way() -> None:
     lines = seal(session_events("s-1", ["SELECT 1"] * (LINES_BETWEEN_SIGNATURES + 5), closed=False))
-    assert verify(lines, check).last_signed_line == LINES_BETWEEN_SIGNATURES
+    assert verify(lines, check).unsigned_lines == len(lines) - LINES_BETWEEN_SIGNATURES
+
+
+def test_lines_that_no_signature_covers_yet_are_counted() -> None:
+    ended = seal(session_events("s-1", ["SELECT 1"]))
+    assert verify(ended, check).unsigned_lines == 0
+    forged = [Chain("proxy-2").seal(event) for event in session_events("s-2", ["SELECT 2"], closed=False)]
+    report = verify(ended + forged, check)
+    assert (report.state, report.unsigned_lines) == (State.OPEN, 2)
 
 
 def test_a_cut_off_last_line_is_torn() -> None:

@@ -151,6 +151,8 @@ def _summary(report: Report, output: Output) -> None:
     counts = ", ".join(f"{states.count(state)} {state.value.lower()}" for state in State)
     signed = "signatures checked" if report.signatures_checked else "signatures NOT checked (give --key)"
     output.line(f"{report.state.value}: {report.lines} lines, {len(states)} sessions ({counts}), {signed}")
+    if report.signatures_checked and report.unsigned_lines:
+        output.line(f"{report.unsigned_lines} lines are chained, but under no signature yet")
     for session in report.sessions.values():
         if session.state is State.OPEN:
             output.line(f"session {session.session} has no end: it runs still, died, or was cut off")
@@ -161,7 +163,7 @@ def _report_document(report: Report, files: Sequence[Path]) -> dict[str, Any]:
         "state": report.state.value,
         "lines": report.lines,
         "signaturesChecked": report.signatures_checked,
-        "lastSignedLine": report.last_signed_line,
+        "unsignedLines": report.unsigned_lines,
         "sessions": [
             {"session": one.session, "state": one.state.value, "events": one.events, "signed": one.signed}
             for one in report.sessions.values()

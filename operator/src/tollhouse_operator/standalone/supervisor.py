@@ -58,8 +58,10 @@ class Supervisor:
         ensure_keys(self.folder, _now())
         LocalIssuer(self.folder.issuer)
         await self._look_at_files()
-        ready = await asyncio.gather(*(proxy.ready(READY_SECONDS) for proxy in self.proxies.values()))
-        for proxy, is_ready in zip(self.proxies.values(), ready, strict=True):
+        # A proxy without a bundle waits for one, and there is no use in waiting with it.
+        served = [proxy for proxy in self.proxies.values() if self.folder.bundle(*proxy.key).exists()]
+        ready = await asyncio.gather(*(proxy.ready(READY_SECONDS) for proxy in served))
+        for proxy, is_ready in zip(served, ready, strict=True):
             if not is_ready:
                 self._tell(f"{proxy.key[1]}: not ready yet; see {self.folder.log(*proxy.key)}")
 
@@ -123,7 +125,8 @@ class Supervisor:
             self._tell(f"{key[1]}: no new bundle can be made of this; {last}")
         elif outcome.text != before:
             replace_file(path, outcome.text.encode())
-            self._tell(f"{key[1]}: {outcome.policies} policies in force, revision {outcome.revision[:19]}")
+            count = f"{outcome.policies} {'policy' if outcome.policies == 1 else 'policies'}"
+            self._tell(f"{key[1]}: {count} in force, revision {outcome.revision[:19]}")
 
     async def _ensure_proxy(self, key: Key) -> None:
         connection = self.compiled.connections[key]

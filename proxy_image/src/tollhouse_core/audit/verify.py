@@ -77,13 +77,17 @@ class SessionReport:
 
 @dataclass(slots=True)
 class Report:
-    """What `verify` found. `breaks` are in the order of lines, at most MAX_PROBLEMS of them."""
+    """What `verify` found. `breaks` are in the order of lines, at most MAX_PROBLEMS of them.
+
+    `unsigned_lines` counts lines after the last signature of their trail: they are chained, but
+    nothing yet binds them to the key.
+    """
 
     lines: int = 0
     sessions: dict[str, SessionReport] = field(default_factory=dict)
     breaks: list[Break] = field(default_factory=list)
     breaks_in_all: int = 0
-    last_signed_line: int = 0
+    unsigned_lines: int = 0
     signatures_checked: bool = False
 
     @property
@@ -103,6 +107,7 @@ class _Expected:
     number: int
     previous: str
     missing: set[int] = field(default_factory=set)
+    unsigned: int = 0
 
 
 def verify(lines: Iterable[bytes], check: CheckSignature | None = None) -> Report:
@@ -114,7 +119,7 @@ def verify(lines: Iterable[bytes], check: CheckSignature | None = None) -> Repor
     verifier = _Verifier(check)
     for raw in lines:
         verifier.take(raw)
-    return verifier.report
+    return verifier.finish()
 
 
 class _Verifier:
@@ -143,9 +148,15 @@ class _Verifier:
         session.last_line = at
         session.events += 1
 
+    def finish(self) -> Report:
+        """The report, once there are no more lines."""
+        self.report.unsigned_lines = sum(trail.unsigned for trail in self._trails.values())
+        return self.report
+
     def _follow_trail(self, at: int, line: Line) -> None:
         """A hole in a trail is nobody's own: the session that lost a line says so by itself."""
         expected = self._trails.setdefault(line.writer, _Expected(0, trail_start(line.writer)))
+        expected.unsigned += 1
         what = f"the trail of {line.writer}"
         self._follow(at, expected, line.number, line.trail_previous, line.hash, what, "line", None)
 
@@ -225,7 +236,7 @@ class _Verifier:
         elif not good:
             self._break(at, Fault.BAD_SIGNATURE, "its signature does not fit its hash", session)
         else:
-            self.report.last_signed_line = at
+            self._trails[line.writer].unsigned = 0
             session.signed = session.signed or line.kind in ENDS
 
     def _break(self, at: int, fault: Fault, message: str, session: SessionReport | None = None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +50,9 @@ class StreamOutput:
             while done < len(lines):
                 try:
                     done += os.write(self._descriptor, view[done:])
+                except BlockingIOError:
+                    # Somebody who shares the descriptor made it non-blocking; we may wait.
+                    select.select([], [self._descriptor], [])
                 except OSError as error:
                     raise SinkBroken(error.errno, error.strerror) from error
 
@@ -117,8 +121,11 @@ class FileOutput:
         self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        is_new = not self._path.exists()
         descriptor = os.open(self._path, flags, 0o600)
         try:
+            if is_new:
+                _sync_folder(self._path.parent)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _end_a_torn_line(descriptor)
             status = os.fstat(descriptor)
@@ -136,6 +143,15 @@ class FileOutput:
         except FileNotFoundError:
             return None
         return status.st_dev, status.st_ino
+
+
+def _sync_folder(folder: Path) -> None:
+    """A file's name is durable only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _end_a_torn_line(descriptor: int) -> None:

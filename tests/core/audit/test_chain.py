@@ -163,7 +163,8 @@ def test_a_long_session_is_signed_on_its_way() -> None:
 def test_lines_that_no_signature_covers_yet_are_counted() -> None:
     ended = seal(session_events("s-1", ["SELECT 1"]))
     assert verify(ended, check).unsigned_lines == 0
-    forged = [Chain("proxy-2").seal(event) for event in session_events("s-2", ["SELECT 2"], closed=False)]
+    other = Chain("proxy-2")
+    forged = [other.seal(event) for event in session_events("s-2", ["SELECT 2"], closed=False)]
     report = verify(ended + forged, check)
     assert (report.state, report.unsigned_lines) == (State.OPEN, 2)
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit statuses; `docs/reference/cli.md` says the same."""
+    """Exit statuses; `docs/cli.md` says the same."""
 
     OK = 0
     NO = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -27,6 +28,8 @@ from tollhouse_operator.work import Work
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 2.0
+DOUBT_EVERY = 10
+"""Drift is heard of at once; once in so many rounds it is looked for, in case a watch missed it."""
 
 
 class Engine:
@@ -85,7 +88,6 @@ class Engine:
 
     async def look_at_all(self) -> None:
         """Queues everything there is. Raises ClusterError."""
-        self.desk.applier.doubt_all()
         for namespace in self._watched(None):
             for connection in await self.cluster.list(resources.CONNECTIONS, namespace):
                 self.look_at_connection(_key(connection))
@@ -121,8 +123,10 @@ class Engine:
         return self.settings.watch_namespaces or (None,)
 
     async def _look_at_all_forever(self) -> None:
-        while True:
+        for turn in itertools.count():
             wait = self.settings.resync_seconds
+            if turn % DOUBT_EVERY == 0:
+                self.desk.applier.doubt_all()
             try:
                 await self.look_at_all()
             except ClusterError as error:

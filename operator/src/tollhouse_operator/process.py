@@ -69,8 +69,8 @@ async def _first_authority(engine: Engine, admission: AdmissionServer) -> None:
     while True:
         try:
             await _see_to_authority(engine, admission)
-        except ClusterError as error:
-            log.warning("%s", error)
+        except (ClusterError, BadKeyPair) as error:
+            log.warning("admission cannot be served yet: %s", error)
             await asyncio.sleep(AUTHORITY_AGAIN_SECONDS)
         else:
             return

@@ -103,6 +103,7 @@ async def _secrets(desk: Desk, connection: Connection) -> None:
     desk.authority = authority
     names = names_of(connection)
     audit_public = await _audit_key(desk, connection, names)
+    desk.applier.doubt("Secret", names.namespace, names.mask_key)  # Secrets are not watched
     await desk.applier.apply(mask_key_secret(connection, mask_key(authority.mask_master, names.namespace)))
     if own_certificate(connection) is None:
         await _serving_certificate(desk, connection, names, authority)

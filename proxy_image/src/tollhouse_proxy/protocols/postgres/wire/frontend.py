@@ -47,7 +47,7 @@ class Query:
     @classmethod
     def parse(cls, data: bytes) -> Query:
         """From a body. Exactly one NUL, at the end."""
-        if data.find(b"\0") != len(data) - 1:
+        if not data or data.find(b"\0") != len(data) - 1:
             raise ProtocolError("Query: the text must hold one NUL, as its last byte")
         return cls(data[:-1])
 

@@ -1,0 +1,62 @@
+"""Any chunking of the same bytes gives the same messages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tollhouse_proxy.protocols.postgres.wire import frontend
+from tollhouse_proxy.protocols.postgres.wire.body import message
+from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
+from tollhouse_proxy.protocols.postgres.wire.framing import Framer
+
+messages = st.lists(
+    st.tuples(st.sampled_from([b"Q", b"P", b"d"]), st.binary(max_size=30)).map(lambda one: message(*one)), max_size=12
+)
+
+
+def framed(stream: bytes, sizes: list[int]) -> list[bytes]:
+    framer, found, at = Framer("a client", frontend.CAPS), [], 0
+    for size in [*sizes, len(stream)]:
+        framer.feed(stream[at : at + size])
+        at += size
+        while (one := framer.next()) is not None:
+            found.append(one)
+    assert framer.waiting == 0
+    return found
+
+
+@given(wanted=messages, sizes=st.lists(st.integers(1, 17), max_size=80))
+def test_chunking_does_not_matter(wanted: list[bytes], sizes: list[int]) -> None:
+    assert framed(b"".join(wanted), sizes) == wanted
+
+
+def test_byte_by_byte_is_the_same_as_whole() -> None:
+    wanted = [message(b"Q", b"SELECT 1\0"), message(b"S"), message(b"d", b"x" * 300)]
+    stream = b"".join(wanted)
+    assert framed(stream, [1] * len(stream)) == framed(stream, []) == wanted
+
+
+def test_a_whole_chunk_is_handed_on_without_a_copy() -> None:
+    chunk = message(b"Q", b"SELECT 1\0")
+    framer = Framer("a client", frontend.CAPS)
+    framer.feed(chunk)
+    assert framer.next() is chunk
+
+
+@pytest.mark.parametrize(
+    "header", [b"Q\0\0\0\0", b"Q\0\0\0\x03", b"Q\xff\xff\xff\xff", b"Q\x7f\xff\xff\xff", b"S\0\0\0\x05", b"Z\0\0\0\x05", b"\0\0\0\0\x04"]
+)
+def test_a_bad_header_is_refused_before_its_body_comes(header: bytes) -> None:
+    framer = Framer("a client", frontend.CAPS)
+    framer.feed(header)
+    with pytest.raises(ProtocolError):
+        framer.next()
+
+
+def test_memory_grows_with_what_came_and_not_with_what_is_announced() -> None:
+    framer = Framer("a client", frontend.CAPS)
+    framer.feed(b"d\x30\x00\x00\x00abc")
+    assert framer.next() is None
+    assert framer.waiting == 8

@@ -23,5 +23,5 @@ class CredentialSettings:
     close_seconds: float = 10.0
     first_retry_seconds: float = 0.1
     longest_retry_seconds: float = 5.0
-    concurrency: int = 4
+    concurrency: int = 8
     pod_token_file: Path = POD_TOKEN

@@ -320,6 +320,25 @@ pg_prepared_statements pg_stat_statements
 REVEALING_COLUMNS: dict[str, frozenset[str]] = {"pg_stat_activity": frozenset({"query"})}
 """Relations that are revealing only where one of these columns (or the whole row) is read."""
 
+COUNTING_COLUMNS: dict[str, frozenset[str]] = {
+    "pg_class": frozenset({"reltuples"}),
+    **dict.fromkeys(
+        (
+            "pg_stat_all_tables",
+            "pg_stat_user_tables",
+            "pg_stat_sys_tables",
+            "pg_stat_xact_all_tables",
+            "pg_stat_xact_user_tables",
+        ),
+        words(
+            """n_live_tup n_dead_tup n_tup_ins n_tup_upd n_tup_del seq_tup_read idx_tup_fetch
+            n_mod_since_analyze n_ins_since_vacuum"""
+        ),
+    ),
+}
+"""Relations that tell how many rows tables have, filtered ones too, where one of these columns (or
+the whole row) is read."""
+
 TRUSTED_EXTENSIONS: frozenset[str] = words("""
 btree_gin btree_gist citext cube earthdistance fuzzystrmatch hstore intarray isn ltree pg_trgm
 pgcrypto postgis postgis_topology seg unaccent uuid-ossp vector timescaledb bloom dict_int

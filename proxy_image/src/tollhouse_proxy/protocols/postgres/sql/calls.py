@@ -52,12 +52,12 @@ def judge_name(
         )
     found.functions.add(name)
     if builtin:
-        _judge_builtin(name, found)
+        _judge_builtin(name, found, names)
     for function in candidates:
         judge_function(function, found)
 
 
-def _judge_builtin(name: str, found: Findings) -> None:
+def _judge_builtin(name: str, found: Findings, names: Names) -> None:
     if name in SAFE_FUNCTIONS or name in _ARGUMENT_JUDGES:
         return
     if name in OPAQUE_FUNCTIONS:
@@ -66,7 +66,8 @@ def _judge_builtin(name: str, found: Findings) -> None:
     if name in REVEALING_FUNCTIONS:
         found.everything = True
     if not name.startswith("_pg_"):
-        found.function(PG_CATALOG, name)
+        # A policy that says `pg_sleep` without a schema means this one.
+        found.function(PG_CATALOG, name, ((names.settings.default_schema, name),))
 
 
 def judge_function(function: Function, found: Findings) -> None:
@@ -84,7 +85,7 @@ def judge_attribute(name: str, names: Names, found: Findings) -> None:
     """`(x).name` where no column is known: the same as name(x) if such a function exists."""
     builtin, candidates = names.functions((name,), 1)
     if builtin:
-        _judge_builtin(name, found)
+        _judge_builtin(name, found, names)
     for function in candidates:
         first = function.arguments[0] if function.arguments else 0
         kind = names.catalog.type(first)
@@ -136,6 +137,8 @@ def _present_types(names: Names, found: Findings) -> set[int]:
 
 def _set_config(arguments: list[Body], found: Findings, _names: Names) -> None:
     name = constant(arguments[0]) if arguments else None
+    if arguments and strings(arguments[0].get("ColumnRef", {}).get("fields")) == ("name",):
+        name = found.setting_row
     if not isinstance(name, str):
         raise NotUnderstood(
             "set_config needs the setting's name as a constant", "Write SET, or name the setting literally."

@@ -109,7 +109,7 @@ FROM pg_catalog.pg_cast c WHERE c.oid >= 16384 AND c.castfunc <> 0
     "keys": """
 SELECT i.indrelid::text, i.indisprimary::text, i.indkey::text, (i.indexprs IS NOT NULL)::text
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
-WHERE i.indisunique AND c.relnamespace NOT IN (11, 99)
+WHERE (i.indisunique OR i.indisexclusion) AND c.relnamespace NOT IN (11, 99)
 """.strip(),
     "references": """
 SELECT conrelid::text, confrelid::text, pg_catalog.array_to_string(conkey, ' '),
@@ -123,7 +123,8 @@ FINGERPRINT_QUERY = """
 SELECT pg_catalog.concat_ws('/',
   pg_catalog.current_setting('search_path'), current_user,
   (SELECT pg_catalog.concat(pg_catalog.count(*), '.', pg_catalog.max(xmin::text::bigint), '.',
-     pg_catalog.sum(oid::bigint)) FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')),
+     pg_catalog.sum(oid::bigint)) FROM pg_catalog.pg_class
+     WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')),
   (SELECT pg_catalog.concat(pg_catalog.count(*), '.', pg_catalog.max(xmin::text::bigint))
      FROM pg_catalog.pg_attribute),
   (SELECT pg_catalog.concat(pg_catalog.count(*), '.', pg_catalog.max(xmin::text::bigint))

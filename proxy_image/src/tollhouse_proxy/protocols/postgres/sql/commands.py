@@ -152,6 +152,26 @@ _WITH_OBJECT = {
     "AlterOwnerStmt": ("ALTER", "objectType"),
 }
 
+STRUCTURE = frozenset(
+    {
+        "AlterTableStmt", "RenameStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt", "IndexStmt",
+        "CreateStatsStmt",
+        "CreateTrigStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt", "CreatePublicationStmt",
+        "AlterPublicationStmt",
+    }
+)  # fmt: skip
+"""Statements that change how a relation is reached or what reads it: not on masked or filtered ones."""
+
+CODE = frozenset(
+    {
+        "DoStmt", "CreateFunctionStmt", "CreateExtensionStmt", "LoadStmt", "CreateForeignServerStmt",
+        "CreateUserMappingStmt", "CreateForeignTableStmt", "ImportForeignSchemaStmt",
+        "CreateSubscriptionStmt",
+        "CreatePLangStmt", "AlterSystemStmt",
+    }
+)  # fmt: skip
+"""Statements that bring code or connections whose reads cannot be judged: they may read any table."""
+
 HARMLESS_COMMANDS = frozenset({"SET CONSTRAINTS", "UNLISTEN"})
 """Commands that need no rule."""
 
@@ -211,7 +231,8 @@ _NAME_LISTS = (
 )
 _NAME_TEXTS = (
     "schemaname", "dbname", "rolename", "role", "extname", "tablespacename", "conditionname", "name",
-    "servername", "fdwname", "pubname", "subname", "trigname", "evtname", "plname", "amname", "conname", "filename",
+    "servername", "fdwname", "pubname", "subname", "trigname", "evtname", "plname", "amname", "conname",
+    "filename",
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tollhouse_core.operation import Access, AccessKind, Resource, Verb
+from tollhouse_core.operation import Access, AccessKind, Path, Resource, Verb
 
 from .catalog import Catalog, Relation
 from .nodes import Body
@@ -56,7 +56,9 @@ class Write:
 
 @dataclass
 class Findings:
-    """Filled while a statement is read; `everything` when it shows any table's values."""
+    """Filled while a statement is read; `everything` when it shows any table's values,
+    `counts` when it shows how many rows tables have. `setting_row` is the setting whose row of
+    pg_settings the SELECT being read speaks of."""
 
     accesses: dict[Access, None] = field(default_factory=dict)
     resources: dict[tuple[str, ...], Resource] = field(default_factory=dict)
@@ -69,8 +71,10 @@ class Findings:
     parameters: int = 0
     sensitive: bool = False
     everything: bool = False
+    counts: bool = False
     settings: list[tuple[str, str | None, bool]] = field(default_factory=list)
     without_where: bool = False
+    setting_row: str | None = None
 
     def add(self, access: Access) -> None:
         """Remembers an access once."""
@@ -100,9 +104,9 @@ class Findings:
                 tuple(parent.path for parent in parents(relation, catalog)),
             )
 
-    def function(self, schema: str, name: str, needs_rule: bool = True) -> None:
+    def function(self, schema: str, name: str, also: tuple[Path, ...] = ()) -> None:
         """A call of something beyond the safe built-ins."""
-        self.add(Access(Verb.EXECUTE, AccessKind.FUNCTION, "Execute", (schema, name), needs_rule=needs_rule))
+        self.add(Access(Verb.EXECUTE, AccessKind.FUNCTION, "Execute", (schema, name), also))
 
     def opaque(self, what: str) -> None:
         """Something that runs what we cannot read."""

@@ -2,7 +2,8 @@
 
     INSERT INTO t (a, b) VALUES ...
 becomes
-    INSERT INTO t (a, b) SELECT CAST(v.a AS ...), ... FROM (SELECT * FROM (VALUES ...) AS s OFFSET 0) AS v(a, b)
+    INSERT INTO t (a, b) SELECT CAST(v.a AS ...), ...
+    FROM (SELECT * FROM (VALUES ...) AS s OFFSET 0) AS v(a, b)
     WHERE CASE WHEN filter(v) THEN true ELSE <raise> END
 
 OFFSET 0 makes every expression of the client run once: what is checked is what is stored.

@@ -89,21 +89,23 @@ class Masker:
         self, value: str, kind: Type, target: str, mask: Mask, content: Sequence[Detector], null: str
     ) -> str:
         if kind.name in _TEXTS:
-            return cast(content_expression(cast(value, TEXT), content, self._hit(mask)), target)
+            return cast(content_expression(cast(value, TEXT), content, mask), target)
         if kind.name in _JSONS:
             # Only a document whose text holds nothing passes as it is: a hit masks all of it.
             text = cast(value, TEXT)
-            found = content_expression(text, content, self._hit(mask))
+            found = content_expression(text, content, mask)
             whole = self._scalar(value, kind, mask)
             instead = null if whole is None else cast(whole, target)
             return f"CASE WHEN {call('texteq', found, text)} THEN {value} ELSE {instead} END"
-        masked = self._scalar(value, kind, mask)
+        if kind.name in ("int8", "numeric"):
+            # A card number kept as a number: what would change as text becomes NULL.
+            text = cast(value, TEXT)
+            found = content_expression(text, content, Redact(""))
+            return f"CASE WHEN {call('texteq', found, text)} THEN {value} ELSE {null} END"
         if kind.category in ("B", "D", "T", "N", "E", "I", "G") or kind.name == "uuid":
             return value
+        masked = self._scalar(value, kind, mask)
         return null if masked is None else cast(masked, target)
-
-    def _hit(self, mask: Mask) -> Mask:
-        return mask
 
     def _scalar(self, value: str, kind: Type, mask: Mask) -> str | None:
         match mask:
@@ -181,7 +183,8 @@ def partial(text: str, mask: Partial) -> str:
         call("textcat", call("left", text, str(mask.keep_first)), middle),
         call("right", text, str(mask.keep_last)),
     )
-    return f"CASE WHEN {call('int4le', length, str(kept))} THEN {call('repeat', character, length)} ELSE {made} END"
+    short = call("int4le", length, str(kept))
+    return f"CASE WHEN {short} THEN {call('repeat', character, length)} ELSE {made} END"
 
 
 def _hmac(message: str, key: bytes) -> str:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from tollhouse_core.operation import Access, AccessKind, Verb
 from tollhouse_dialects.postgres.parse import SqlSyntaxError, parse
 
-from .builtins import REVEALING_COLUMNS, REVEALING_RELATIONS, SAFE_RELATIONS
+from .builtins import COUNTING_COLUMNS, REVEALING_COLUMNS, REVEALING_RELATIONS, SAFE_RELATIONS
 from .calls import judge_attribute, judge_call, judge_operators
 from .catalog import INFORMATION_SCHEMA, PG_CATALOG, Relation
 from .findings import Findings, Source, Write
 from .names import Names
-from .nodes import QUERY_NODES, Body, children, strings, wrapped
+from .nodes import QUERY_NODES, Body, children, constant, strings, wrapped
 from .statement import NotUnderstood
 from .where import depends_on_literals, has_where
 
@@ -88,7 +88,9 @@ class Reader:
             if side in body:
                 self.statement("SelectStmt", body[side], scope.inside({}))
         inner = scope.inside(self._aliases(body.get("fromClause", []), scope))
+        outer, self.found.setting_row = self.found.setting_row, setting_row(body)
         self._fields(body, inner, body, frozenset({"withClause", "larg", "rarg", "intoClause"}))
+        self.found.setting_row = outer
 
     def _aliases(self, from_items: list[Body], scope: Scope) -> dict[str, Relation | None]:
         found: dict[str, Relation | None] = {}
@@ -172,13 +174,15 @@ class Reader:
 
     # -- relations ---------------------------------------------------------------------------
 
-    def touch(self, relation: Relation, action: str) -> None:
+    def touch(self, relation: Relation, action: str, needs_rule: bool = True) -> None:
         """An access to a relation by name; what lies beneath is added as `needs_rule=False`."""
         catalog, found = self.names.catalog, self.found
         if relation.system:
             self._touch_system(relation, action)
             return
-        found.table(relation, action, catalog)
+        found.table(relation, action, catalog, needs_rule)
+        if relation.name in REVEALING_RELATIONS:
+            found.everything = True
         for oid in catalog.descendants(relation.oid):
             child = catalog.relation(oid)
             if child is not None:
@@ -221,6 +225,7 @@ class Reader:
         self.found.resources.update(below.resources)
         self.found.relations.update(below.relations)
         self.found.everything |= below.everything
+        self.found.counts |= below.counts
 
     def _range_var(self, body: Body, scope: Scope, select: Body, sampled: bool = False) -> None:
         if self._is_cte(body, scope):
@@ -319,6 +324,9 @@ class Reader:
                 columns = REVEALING_COLUMNS.get(relation.name)
                 if columns and (last in columns or last == "*" or last in scope.aliases):
                     self.found.everything = True
+                counting = COUNTING_COLUMNS.get(relation.name)
+                if counting and (last in counting or last == "*" or last in scope.aliases):
+                    self.found.counts = True
         if len(fields) < 2 or "String" not in fields[-1]:
             return
         owner = scope.aliases.get(texts[-2])
@@ -338,6 +346,23 @@ class Reader:
         if self.found.everything:
             for relation in self.names.catalog.user_relations():
                 self.found.table(relation, "Select", self.names.catalog, needs_rule=False)
+        elif self.found.counts:
+            for relation in self.names.catalog.user_relations():
+                self.found.resource(relation, self.names.catalog)
+
+
+def setting_row(select: Body) -> str | None:
+    """The setting in `SELECT set_config(name, ...) FROM pg_settings WHERE name = '...'` (pg_dump)."""
+    sources = select.get("fromClause", [])
+    where = select.get("whereClause", {}).get("A_Expr", {})
+    if len(sources) != 1 or sources[0].get("RangeVar", {}).get("relname") != "pg_settings":
+        return None
+    if strings(where.get("name")) != ("=",) or where.get("kind") != "AEXPR_OP":
+        return None
+    if strings(where.get("lexpr", {}).get("ColumnRef", {}).get("fields")) != ("name",):
+        return None
+    value = constant(where.get("rexpr"))
+    return value if isinstance(value, str) else None
 
 
 _NAME_FIELDS = frozenset({"funcname", "name", "names", "operName", "useOp", "lockedRels"})

@@ -7,6 +7,7 @@ from tollhouse_core.masks import Token
 
 from .binding import Binding
 from .catalog import Catalog, Relation
+from .commands import STRUCTURE
 from .copying import rewrite_copy
 from .findings import Findings
 from .masks import MaskKeys
@@ -22,13 +23,6 @@ __all__ = ["rewrite"]
 
 _QUERIES = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _CARRIERS = frozenset({"PrepareStmt", "DeclareCursorStmt", "ExplainStmt", "CreateTableAsStmt"})
-_STRUCTURE = frozenset(
-    {
-        "AlterTableStmt", "RenameStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt", "IndexStmt", "CreateStatsStmt",
-        "CreateTrigStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt", "CreatePublicationStmt",
-        "AlterPublicationStmt", "CreateFunctionStmt", "ImportForeignSchemaStmt",
-    }
-)  # fmt: skip
 
 
 def rewrite(
@@ -51,7 +45,7 @@ def rewrite(
     unchanged = Rewritten(statement.text)
     if not obligations.columns and not obligations.filters:
         return unchanged
-    if plan.names.catalog is not catalog or plan.names.settings != settings:
+    if not _same_circumstances(plan.names, catalog, settings):
         raise CannotRewrite("the statement was understood under other circumstances", "Send it again.")
     if (
         statement.tag == "EXPLAIN"
@@ -63,11 +57,16 @@ def rewrite(
         )
     if not plan.found.relations:
         return unchanged
-    binding = Binding(obligations, Names(catalog, settings), keys)
+    binding = Binding(obligations, plan.names, keys)
     if plan.found.everything:
         raise CannotRewrite(
-            "this shows values or statements of any table, and some are masked or filtered for you",
-            "Leave these catalog relations and functions out.",
+            "this could read any table, and some are masked or filtered for you",
+            "Leave out what shows statistics or other statements, and what brings code of its own.",
+        )
+    if plan.found.counts and obligations.filters:
+        raise CannotRewrite(
+            "this shows how many rows tables have, and some rows are filtered for you",
+            "Name the columns you need, without row counts; count the rows of a table itself.",
         )
     touched = [one for one in plan.found.relations.values() if binding.touches(one)]
     if not touched:
@@ -77,13 +76,18 @@ def rewrite(
     return _rewrite(statement, plan, binding, touched)
 
 
+def _same_circumstances(names: Names, catalog: Catalog, settings: SessionSettings) -> bool:
+    """Whether names mean now what they meant when the statement was understood."""
+    return names.catalog.epoch == catalog.epoch and names.path == Names(catalog, settings).path
+
+
 _EXPLAIN_HINT = "Run the statement itself, without EXPLAIN."
 
 
 def _rewrite(statement: Statement, plan: Plan, binding: Binding, touched: list[Relation]) -> Rewritten:
     kind, body, found = plan.kind, plan.body, plan.found
     forbidden = binding.forbidden_origins(touched)
-    if kind in _STRUCTURE:
+    if kind in STRUCTURE:
         raise CannotRewrite(
             f"{statement.tag} on a relation with masked columns or filtered rows could uncover them",
             "Ask somebody for whom nothing is masked to do it.",

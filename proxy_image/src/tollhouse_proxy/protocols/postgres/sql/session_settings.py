@@ -30,7 +30,7 @@ lock_timeout logical_decoding_work_mem maintenance_io_concurrency maintenance_wo
 max_parallel_maintenance_workers max_parallel_workers max_parallel_workers_per_gather
 min_parallel_index_scan_size min_parallel_table_scan_size parallel_leader_participation
 parallel_setup_cost parallel_tuple_cost plan_cache_mode quote_all_identifiers random_page_cost
-recursive_worktable_factor seq_page_cost statement_timeout
+recursive_worktable_factor restrict_nonsystem_relation_kind seq_page_cost statement_timeout
 synchronize_seqscans synchronous_commit tcp_keepalives_count tcp_keepalives_idle
 tcp_keepalives_interval tcp_user_timeout temp_buffers temp_tablespaces timezone
 timezone_abbreviations transaction_deferrable transaction_isolation transaction_read_only
@@ -54,7 +54,7 @@ _REASONS = {
     "client_encoding": "Tollhouse speaks UTF8 with every client; leave client_encoding at UTF8.",
     "names": "Tollhouse speaks UTF8 with every client; leave client_encoding at UTF8.",
     "role": "The backend's role belongs to the Connection; ask for another Connection or role there.",
-    "session_authorization": "The backend's role belongs to the Connection; ask for another Connection or role there.",
+    "session_authorization": "The backend's role belongs to the Connection.",
     "session_replication_role": "Triggers and foreign keys stay in force.",
     "client_min_messages": "Use notice, warning or error: debug messages may carry hidden data.",
 }

@@ -42,8 +42,8 @@ def _table(shape: Relation, relation: Relation, binding: Binding, only: bool) ->
         raw = f"{name(relation.name)}.{name(column.name)}"
         masked = binding.masked_expression(relation, column.name, raw)
         shown.append(f"{masked or raw} AS {name(column.name)}")
-    text = f"SELECT {', '.join(shown)} FROM {'ONLY ' if only else ''}{relation_name(relation)} AS {name(relation.name)}"
-    return text + _where(relation, binding)
+    source = f"{'ONLY ' if only else ''}{relation_name(relation)} AS {name(relation.name)}"
+    return f"SELECT {', '.join(shown)} FROM {source}{_where(relation, binding)}"
 
 
 def _where(relation: Relation, binding: Binding) -> str:

@@ -144,7 +144,6 @@ def _statement(
     reading: Reading, found: Findings, kind: str, body: Body, text: str, start: int, names: Names
 ) -> Statement:
     accesses = tuple(found.accesses)
-    tables = sorted({access.object for access in accesses if access.kind.value == "table"})
     try:
         canonical = deparse(text)
     except SqlSyntaxError:
@@ -156,7 +155,6 @@ def _statement(
         facts={
             "hasWhere": not found.without_where,
             "inTransaction": names.settings.in_transaction,
-            "tables": tables,
         },
         text=text,
         canonical=canonical,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tollhouse_core.operation import Verb
 
 from .catalog import Relation
-from .commands import CHANGE_NO_CATALOG, HARMLESS_COMMANDS, objects_of, tag_of
+from .commands import CHANGE_NO_CATALOG, CODE, HARMLESS_COMMANDS, STRUCTURE, objects_of, tag_of
 from .findings import Write
 from .nodes import Body, children, constant, strings, wrapped
 from .reader import Reader, Scope
@@ -264,10 +264,17 @@ def _command(kind: str, body: Body, reader: Reader) -> Reading:
         reader.found.command(action, verb, path, needs_rule=action not in HARMLESS_COMMANDS)
     for relation in relations:
         reader.found.resource(relation, reader.names.catalog)
+        if kind in STRUCTURE:
+            # Who may not read a table must not be able to give it another name or shape.
+            reader.touch(relation, "Select", needs_rule=False)
+    if kind in CODE:
+        reader.found.everything = True
     lenient = Reader(reader.names, reader.found, lenient=True)
     _read_inside(kind, body, lenient)
     if kind == "CallStmt":
         _judge_procedure(body, reader)
+    for element in body.get("schemaElts", []):
+        _command(*wrapped(element), reader)
     inner = None
     if kind == "CreateTableAsStmt" and wrapped(body["query"])[0] in QUERY_STATEMENTS:
         inner = wrapped(body["query"])
@@ -289,7 +296,11 @@ def _read_inside(kind: str, body: Body, reader: Reader) -> None:
     if kind in ("CreateFunctionStmt", "DoStmt", "CommentStmt", "GrantStmt", "DropStmt", "SecLabelStmt"):
         return
     for name, inner_kind, node in children(body):
-        if name in _OWN_RELATIONS or inner_kind == "RangeVar" or name in ("inhRelations", "typevar", "owner"):
+        if (
+            name in _OWN_RELATIONS
+            or inner_kind == "RangeVar"
+            or name in ("inhRelations", "typevar", "owner", "schemaElts")
+        ):
             continue
         if inner_kind in QUERY_STATEMENTS:
             reader.statement(inner_kind, node, Scope())

@@ -123,7 +123,7 @@ def check_written_columns(relation: Relation, written: Iterable[str], binding: B
 
 def _probe(relation: Relation, column: str) -> CannotRewrite:
     return CannotRewrite(
-        f'this write would tell whether a value of "{".".join(relation.path)}.{column}" exists, which is masked for you',
+        f'this write would tell whether a value of "{".".join(relation.path)}.{column}" exists: it is masked',
         f'Leave the column "{column}" out.',
     )
 

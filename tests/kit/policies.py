@@ -102,7 +102,7 @@ def agent_of(account: str = "agents/triage", human: str | None = None) -> Identi
     namespace, _, name = account.partition("/")
     service_account = ServiceAccountName(namespace, name)
     return Identity(
-        name,
+        service_account.kubernetes_user,
         "kubernetes",
         Proof.SERVICE_ACCOUNT,
         on_behalf_of=OnBehalfOf(human) if human else None,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tollhouse_core.decision import ColumnMask, ContentMask, Limit, Mode
 from tollhouse_core.identity import Identity
-from tollhouse_core.operation import Access, AccessKind, Resource
+from tollhouse_core.operation import Access, AccessKind, Path, Resource
 from tollhouse_core.policy.obligations import column_masks, content_masks
 from tollhouse_core.policy.rules import (
     AllowRule,
@@ -123,11 +123,7 @@ class Applicable:
         paths = (resource.path, *resource.also)
         masks: list[tuple[MaskRule, tuple[str, ...]]] = []
         for rule in self.column_masks:
-            members = tuple(
-                member
-                for member in resource.members
-                if any(glob.matches((*path, member)) for glob in rule.columns for path in paths)
-            )
+            members = _members(resource, rule, paths)
             if members:
                 masks.append((rule, members))
         filters = tuple(
@@ -150,6 +146,21 @@ class Applicable:
                 (near if approval.selector.speaks_of(kind) else far).append(words)
         items = list(dict.fromkeys([*near, *far]))
         return f"Allowed: {listed(items, HINT_LENGTH)}." if items else "No rule allows you anything here."
+
+
+def _members(resource: Resource, rule: MaskRule, paths: Iterable[Path]) -> tuple[str, ...]:
+    """The resource's members that the rule names. Globs are narrowed to those of this resource
+    first: a wide table under many rules would cost their product."""
+    last = {segment for path in paths for glob in rule.columns if (segment := glob.last_of(path)) is not None}
+    if not last:
+        return ()
+    literal = {segment.literal for segment in last}
+    wild = [segment for segment in last if segment.literal is None]
+    return tuple(
+        member
+        for member in resource.members
+        if member in literal or any(segment.matches(member) for segment in wild)
+    )
 
 
 def applicable_to(identity: Identity, rules: Iterable[Rule]) -> Applicable:

@@ -60,6 +60,14 @@ _OPERATION: Mapping[str, CelType] = {
 }
 
 
+_STEADY = frozenset(
+    {
+        *("operation.action", "operation.tables", "operation.accesses"),
+        *("session.database", "session.user", "session.applicationName", "session.address"),
+    }
+)
+
+
 class ConditionFailed(Exception):
     """The condition could not be answered. `str()` names the reason without any value."""
 
@@ -85,12 +93,21 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled condition. `reads` are dotted paths such as "operation.hasWhere"."""
+    """A compiled condition.
+
+    `reads` are dotted paths such as "operation.hasWhere". `steady`: it answers the same for every
+    statement of the same form in one session, whatever the literals, facts and times are.
+    """
 
     source: str
     reads: frozenset[str]
     program: cel.Program = field(repr=False, compare=False)
     zoned: frozenset[str] = frozenset()
+    steady: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        steady = all(path in _STEADY or path.startswith("identity.") for path in self.reads)
+        object.__setattr__(self, "steady", steady)
 
     def holds(self, situation: Situation) -> bool:
         """Its answer. Raises ConditionFailed, never anything else for any situation."""

@@ -22,21 +22,6 @@ class Truth(Enum):
     FAILED = auto()
 
 
-# What stays the same for equal statements of one session whatever their literals are. Anything
-# else a condition reads (texts, facts, times) makes the answer good for this once only.
-_STEADY = frozenset({"operation.action", "operation.tables", "operation.accesses"})
-_STEADY_SESSION = frozenset(
-    {"session.database", "session.user", "session.applicationName", "session.address"}
-)
-
-
-def is_steady(condition: Condition) -> bool:
-    """Whether the condition answers the same for every statement of the same form."""
-    return all(
-        path in _STEADY or path in _STEADY_SESSION or path.startswith("identity.") for path in condition.reads
-    )
-
-
 class Deliberation:
     """One evaluation's notes."""
 
@@ -124,13 +109,13 @@ class Deliberation:
     def _ask(self, ref: RuleRef, condition: Condition) -> Truth:
         facts: Mapping[str, object] = self._operation.facts if self._operation else {}
         missing = {
-            name for name in self._asked if f"operation.{name}" in condition.reads and name not in facts
+            name for name in self._asked if name not in facts and f"operation.{name}" in condition.reads
         }
         if missing:
             self.missing |= missing
             self.steady = False
             return Truth.UNKNOWN
-        if not is_steady(condition):
+        if not condition.steady:
             self.steady = False
         try:
             return (

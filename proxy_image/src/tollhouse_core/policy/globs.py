@@ -28,24 +28,37 @@ class Segment:
     """One segment of a pattern; without a WILD it is a literal name."""
 
     parts: SegmentParts
+    literal: str | None = field(init=False, repr=False, compare=False)
+    """The exact name it stands for; None if it has a wildcard."""
+    _regex: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
-    @property
-    def literal(self) -> str | None:
-        """The exact name it stands for; None if it has a wildcard."""
-        if WILD in self.parts:
-            return None
-        return "".join(part for part in self.parts if part is not None)
+    def __post_init__(self) -> None:
+        wild = WILD in self.parts
+        literal = None if wild else "".join(part for part in self.parts if part is not None)
+        object.__setattr__(self, "literal", literal)
+        object.__setattr__(self, "_regex", _regex(self.parts) if wild else None)
 
     def matches(self, name: str) -> bool:
         """Whether the whole name matches."""
-        return _regex(self.parts).fullmatch(name) is not None
+        if self._regex is None:
+            return name == self.literal
+        return self._regex.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=4096)
 def _regex(parts: SegmentParts) -> re.Pattern[str]:
     # Neighbouring wildcards are one: more would only cost time.
-    source = "".join("[^\0]*" if part is WILD else re.escape(part) for part in parts)
-    return re.compile(re.sub(r"(?:\[\^\0\]\*){2,}", "[^\0]*", source))
+    source = "".join(r"[\s\S]*" if part is WILD else re.escape(part) for part in _squeezed(parts))
+    return re.compile(source)
+
+
+def _squeezed(parts: SegmentParts) -> SegmentParts:
+    kept = [
+        part
+        for index, part in enumerate(parts)
+        if part is not WILD or index == 0 or parts[index - 1] is not WILD
+    ]
+    return tuple(kept)
 
 
 ANYTHING = Segment((WILD,))
@@ -70,6 +83,15 @@ class PathGlob:
         if len(path) != len(self.segments):
             return False
         return all(segment.matches(name) for segment, name in zip(self.segments, path, strict=True))
+
+    def last_of(self, path: Path) -> Segment | None:
+        """What the member of a resource `path` must match; None where no member of it can."""
+        if self.every:
+            return ANYTHING
+        if len(path) + 1 != len(self.segments):
+            return None
+        fits = all(segment.matches(name) for segment, name in zip(self.segments, path, strict=False))
+        return self.segments[-1] if fits else None
 
     def grants(self, path: Path) -> bool:
         """Whether it matches and may open that path. What an allow opens."""

@@ -202,6 +202,8 @@ def test_two_providers_must_be_told_apart(run: Run, shop: Folder) -> None:
 def test_nothing_waits_for_anybody(run: Run, shop: Folder) -> None:
     assert run("approvals").out == "nothing waits for anybody\n"
     assert run("approvals", "list", "-o", "json").document == []
+    assert run("approvals", "-o", "json", "--all").document == []
+    assert "approve" in run("approvals", "--help").out
 
 
 def test_what_waits_is_listed_and_shown(run: Run, shop: Folder) -> None:

@@ -26,7 +26,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         description="Works on the folder (--dir, $TOLLHOUSE_DIR, or . if it has state/), else on the "
         "cluster of your kubeconfig through kubectl.",
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     where = argparse.ArgumentParser(add_help=False)
     add_folder(where)
     where.add_argument("-n", "--namespace", help="the namespace (folder: any; cluster: your context's)")
@@ -44,8 +44,6 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         vote.add_argument("name", metavar="NAME")
         vote.add_argument("--reason", default=None, help="why, in your own words")
         vote.set_defaults(run=run_vote)
-    parser.set_defaults(run=run_list, action="list", output="text", all=False, dir=None, namespace=None)
-    parser.set_defaults(context=None, as_user="", as_group=[])
 
 
 def run_list(given: argparse.Namespace, output: Output) -> Exit:

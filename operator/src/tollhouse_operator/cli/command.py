@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from tollhouse_operator.cli import approvals, audit, check, explain, token, up
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status. No failure shows a traceback."""
-    given = parser().parse_args(arguments)
+    given = parser().parse_args(_with_default_action(sys.argv[1:] if arguments is None else arguments))
     output = Output(as_json=getattr(given, "output", "text") == "json")
     try:
         return int(given.run(given, output))
@@ -49,3 +50,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"tollhouse: {where}{error.strerror or error}")
         return int(Exit.UNAVAILABLE)
+
+
+def _with_default_action(arguments: Sequence[str]) -> Sequence[str]:
+    """`tollhouse approvals -o json` lists, as `tollhouse approvals` does."""
+    match arguments:
+        case ["approvals"]:
+            return ["approvals", "list"]
+        case ["approvals", option, *_] if option.startswith("-") and option not in {"-h", "--help"}:
+            return ["approvals", "list", *arguments[1:]]
+        case _:
+            return arguments

@@ -206,6 +206,25 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_document() -> None:
     ]
 
 
+def test_a_field_with_nothing_behind_it_is_not_an_absent_one() -> None:
+    document = example("access-policy")
+    document["spec"]["rules"][12]["when"] = None
+    document["spec"]["rules"][3]["mask"]["columns"] = None
+    assert problems(document) == [
+        "AccessPolicy shop/support-agents: spec.rules[3].mask.columns: "
+        "expected a value, found nothing; write one or take the field away",
+        "AccessPolicy shop/support-agents: spec.rules[12].when: "
+        "expected a value, found nothing; write one or take the field away",
+    ]
+
+
+def test_kubectl_may_leave_nothing_in_metadata_and_status() -> None:
+    document = example("connection-secret")
+    document["metadata"]["creationTimestamp"] = None
+    document["status"] = {}
+    assert parse_object(document).metadata.creation_timestamp is None
+
+
 def test_an_unknown_field_far_from_any_known_one_lists_those() -> None:
     document = example("audit-sink-file")
     document["spec"]["file"]["zzz"] = 1
@@ -226,6 +245,7 @@ def test_an_unknown_kind_asks_for_the_one_that_was_meant() -> None:
         ({"apiVersion": "tollhouse.dev/v1alpha1"}, "kind: required, but missing; expected one of Connection"),
         ({"apiVersion": "tollhouse.dev/v1alpha1", "kind": 7}, "found 7"),
         ({"apiVersion": "tollhouse.dev/v1alpha1", "kind": ["a"]}, "found ['a']"),
+        ({"apiVersion": "tollhouse.dev/v1alpha1", "kind": [[["a"] * 10] * 10] * 10}, "found [[["),
         ("kind: Connection", "expected an object (a mapping), found text"),
         (None, "expected an object (a mapping), found nothing"),
         ([1], "expected an object (a mapping), found a list"),
@@ -281,6 +301,7 @@ def test_hostile_values_are_refused_in_words(value: Any, words: str) -> None:
     document["spec"]["proxy"] = {"replicas": value}
     told = problems(document)
     assert words in told[0]
+    assert told[0].startswith("Connection shop/orders-db: spec")
     assert len(told[0]) < 1000
 
 

@@ -105,8 +105,6 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{detail['msg']}; found {_shown(found)}"
     if sort == "extra_forbidden":
         return _unknown_field(model, detail)
-    if sort == "json_invalid":
-        return "expected text in valid Unicode, found half of a surrogate pair"
     if sort == "missing":
         return "required, but missing"
     return f"{_expected(sort, context, detail)}; found {_shown(found)}{_guess(sort, context, found)}"

@@ -146,6 +146,7 @@ def test_one_bad_policy_means_no_bundle_and_all_its_problems() -> None:
             "spec.rules[0].mask.content[0].pattern",
             "empty",
         ),
+        ("[{mask: {content: [Email], with: {bucket: {}}}}]", "spec.rules[0].mask.with", "whole values"),
         ("[{filter: {tables: ['\"x'], where: 'true'}}]", "spec.rules[0].filter.tables[0]", "does not end"),
         (
             "[{requireApproval: {sql: {commands: [VACUUM]}, approvers: [{group: g}], expiresAfter: 1m, "

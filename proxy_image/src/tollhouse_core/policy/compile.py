@@ -18,6 +18,7 @@ from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.selectors import Selecting
 from tollhouse_core.decision import ApprovalTerms, Limit, LimitUnit, RuleRef, SessionTerms
 from tollhouse_core.identity import ServiceAccountName
+from tollhouse_core.masks import Bucket, Truncate
 from tollhouse_core.policy.conditions import Condition, ConditionRefused, compile_condition, variables
 from tollhouse_core.policy.language import AccessSelector, NotCompiled, PolicyLanguage
 from tollhouse_core.policy.patterns import pattern_fault
@@ -178,6 +179,10 @@ class _Compiler:
             fault = pattern_fault(detector.pattern) if detector.pattern is not None else ""
             if fault:
                 self._problem(f"{path}.content[{index}].pattern", fault)
+        if content and isinstance(action.with_.mask, Truncate | Bucket):
+            self._problem(
+                f"{path}.with", "truncate and bucket are for whole values, not for what is found in them"
+            )
         if action.columns is None:
             return MaskRule(head, (), content, action.with_.mask)
         try:

@@ -91,11 +91,11 @@ class ClientSide:
         head = self._state.ledger.head
         if head is None or self._state.copy_in or not self._framer.waiting:
             return False
-        return any(
-            run.effect.kind is EffectKind.COPY_IN
-            for entry in self._state.ledger.entries
-            for run in entry.runs
-        )
+        runs = (run for entry in self._state.ledger.entries for run in entry.runs)
+        if not any(run.effect.kind is EffectKind.COPY_IN and not run.copying for run in runs):
+            return False
+        self._state.flush()  # it may have failed, and its error wait for a Sync that is held here
+        return True
 
     def _deal(self, message: bytes) -> None:
         kind = message[0]

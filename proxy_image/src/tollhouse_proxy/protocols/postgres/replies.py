@@ -307,6 +307,7 @@ class Replies:
     def _copy_in(self, message: bytes) -> bytes | None:
         head = self._answering(Kind.QUERY, Kind.EXECUTE)
         CopyResponse.parse("G", message[5:])
+        self._running(head).copying = True
         if head.hidden or not self._ledger.drop_syncs_behind_head():
             raise BackendBroke("messages were sent behind a COPY FROM that had not begun")
         self._state.copy_in = True

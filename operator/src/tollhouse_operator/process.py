@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import logging
 
-import kopf
-from aiohttp import web
-
 from tollhouse_dialects import LANGUAGES
 from tollhouse_operator.admission.configuration import publish_authority
 from tollhouse_operator.admission.judging import Judges
@@ -17,7 +14,8 @@ from tollhouse_operator.authority import Authority, ensure_authority
 from tollhouse_operator.certificates import BadKeyPair
 from tollhouse_operator.cluster import Cluster, ClusterError
 from tollhouse_operator.engine import Engine
-from tollhouse_operator.handlers.registry import build_registry, build_settings
+from tollhouse_operator.handlers.registry import watch_cluster
+from tollhouse_operator.health import serve_health
 from tollhouse_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,23 +36,14 @@ async def run(settings: Settings) -> None:
         judges.votes,
     )
     ready = asyncio.Event()
-    health = await _health(settings.health_port, ready)
+    health = await serve_health(settings.health_port, ready)
     await _first_authority(engine, admission)
     await admission.start()
     log.info("admission is served on port %s", admission.port)
     upkeep = asyncio.create_task(_keep_authority(engine, admission), name="authority")
     engine.start()
     try:
-        await kopf.operator(
-            registry=build_registry(engine),
-            settings=build_settings(),
-            # Named by us: kopf would ask the system for its user, and a container's may have no name.
-            identity=settings.instance,  # type: ignore[arg-type]
-            standalone=True,
-            clusterwide=not settings.watch_namespaces,
-            namespaces=settings.watch_namespaces,
-            ready_flag=ready,
-        )
+        await watch_cluster(engine, ready)
     finally:
         upkeep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -92,21 +81,3 @@ async def _see_to_authority(engine: Engine, admission: AdmissionServer) -> Autho
     if settings.webhook_configuration:
         await publish_authority(engine.cluster, settings.webhook_configuration, authority.trusted_pem)
     return authority
-
-
-async def _health(port: int, ready: asyncio.Event) -> web.AppRunner:
-    """/healthz: the loop runs. /readyz: the cluster is being watched."""
-
-    async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n") if ready.is_set() else web.Response(status=503, text="starting\n")
-
-    app = web.Application()
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - probes come from the node
-    return runner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -25,6 +26,21 @@ OWNED = (
 )
 """Watched with a label selector, so other people's objects never come here. Secrets are not
 watched: the right to list them is the right to read all of them."""
+
+
+async def watch_cluster(engine: Engine, ready: asyncio.Event) -> None:
+    """Until SIGTERM or SIGINT, for which kopf listens. `ready` is set once everything is watched."""
+    namespaces = engine.settings.watch_namespaces
+    await kopf.operator(
+        registry=build_registry(engine),
+        settings=build_settings(),
+        # Named by us: kopf would ask the system for its user, and a container's may have no name.
+        identity=engine.settings.instance,  # type: ignore[arg-type]
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        ready_flag=ready,
+    )
 
 
 def build_registry(engine: Engine) -> kopf.OperatorRegistry:

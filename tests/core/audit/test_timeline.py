@@ -45,7 +45,10 @@ DECIDED = (
         "observed": [{"policy": "p", "rule": "r", "mode": "Shadow", "would": "deny"}],
     },
 )
-COMPLETED = (EventKind.OPERATION_COMPLETED, {"operation": 1, "outcome": "Completed", "rows": 3, "bytes": 9})
+COMPLETED = (
+    EventKind.OPERATION_COMPLETED,
+    {"operation": 1, "outcome": "Completed", "tag": "SELECT 3", "rows": 3, "bytes": 9},
+)
 CLOSED = (EventKind.SESSION_CLOSED, {"reason": "client left"})
 
 
@@ -72,7 +75,7 @@ def test_a_replay_shows_statement_parameters_and_the_rule_that_decided() -> None
         "-> deny by support/never: ask first",
         "   Shadow: p/r would deny",
     )
-    assert "3 rows" in moments[2].lines[0]
+    assert moments[2].lines == ("SELECT 3, 3 rows out, 9 bytes, 0 ms",)
 
 
 def test_a_replay_of_another_session_is_empty() -> None:

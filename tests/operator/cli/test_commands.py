@@ -157,6 +157,23 @@ def test_check_names_file_line_and_field_of_every_problem(run: Run, shop: Folder
     assert ended.document["connections"] == [] or ended.document["connections"][0]["revision"] is None
 
 
+def test_check_looks_at_people_too(run: Run, shop: Folder) -> None:
+    shop.people.write_text("people: [{name: dana, gruops: [managers]}]")
+    ended = run("check", str(shop.root))
+    assert ended.status == 1
+    assert f"{shop.people}:1: people.0.gruops" in ended.out
+
+
+def test_an_error_nobody_thought_of_shows_no_traceback(
+    run: Run, shop: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tollhouse_operator.standalone.people.trouble", lambda _: 1 / 0)
+    ended = run("check", str(shop.root))
+    assert ended.status == 4
+    assert "ZeroDivisionError" in ended.errors
+    assert "Traceback" not in ended.errors
+
+
 def test_a_token_says_what_was_asked(run: Run, shop: Folder) -> None:
     ended = run(
         *("token", "--user", "triage", "--group", "a", "--group", "b", "--ttl", "5m"),

@@ -182,6 +182,10 @@ def test_a_killed_supervisor_leaves_nothing_running(folder: Path) -> None:
         process.kill()
         process.wait(10)
         until(lambda: not any(map(alive, started)), 20)
+        left = Path((folder / "state" / "notes" / "default.shop-db.postgres").read_text())
+        assert left.exists()
+    with up(folder):
+        assert not left.exists()
 
 
 def test_a_killed_proxy_is_started_again(folder: Path) -> None:
@@ -198,6 +202,15 @@ def test_what_is_kept_is_closed_to_others(folder: Path) -> None:
         for path in (state / "audit" / "key", state / "issuer" / "key.json", state / "mask.key"):
             assert path.stat().st_mode & 0o077 == 0
         assert all(path.stat().st_mode & 0o077 == 0 for path in (state / "secrets").rglob("*.json"))
+
+
+def test_a_changed_port_moves_the_proxy(folder: Path) -> None:
+    connection = folder / "connection.yaml"
+    with up(folder):
+        before = port(folder)
+        connection.write_text(connection.read_text().replace("port: 5432 ", "port: 7654 "))
+        until(lambda: port(folder) != before and port(folder) >= 7654, 10)
+        until(lambda: _connects(folder), 30)
 
 
 def test_a_removed_connection_is_stopped(folder: Path) -> None:

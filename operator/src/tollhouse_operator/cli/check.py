@@ -28,21 +28,25 @@ def run(given: argparse.Namespace, output: Output) -> Exit:
     """Prints what is wrong, or what is there."""
     from tollhouse_dialects import LANGUAGES
     from tollhouse_operator.standalone.compiled import compile_files
-    from tollhouse_operator.standalone.documents import read_folder
+    from tollhouse_operator.standalone.documents import Complaint, read_folder
+    from tollhouse_operator.standalone.people import trouble
 
-    compiled = compile_files(read_folder(existing(given.dir).root), LANGUAGES)
-    for complaint in compiled.complaints:
+    folder = existing(given.dir)
+    compiled = compile_files(read_folder(folder.root), LANGUAGES)
+    complaints = list(compiled.complaints)
+    if people := trouble(folder.people):
+        complaints.append(Complaint(folder.people, 1, people.removeprefix(f"{folder.people}: ")))
+    for complaint in complaints:
         output.line(str(complaint))
     for (namespace, name), outcome in compiled.bundles.items():
         state = outcome.revision[:19] if outcome.text is not None else "no bundle can be made"
         output.line(f"Connection {namespace}/{name}: {outcome.policies} policies, {state}")
-    if not compiled.connections and not compiled.complaints:
+    if not compiled.connections and not complaints:
         output.line(f"{given.dir}: no Connection in any *.yaml")
     output.document(
         {
             "problems": [
-                {"path": str(one.path), "line": one.line, "message": one.message}
-                for one in compiled.complaints
+                {"path": str(one.path), "line": one.line, "message": one.message} for one in complaints
             ],
             "connections": [
                 {
@@ -55,4 +59,4 @@ def run(given: argparse.Namespace, output: Output) -> Exit:
             ],
         }
     )
-    return Exit.NO if compiled.complaints else Exit.OK
+    return Exit.NO if complaints else Exit.OK

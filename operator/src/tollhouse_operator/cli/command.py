@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -49,6 +50,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"tollhouse: {where}{error.strerror or error}")
+        return int(Exit.UNAVAILABLE)
+    except Exception as error:
+        if os.environ.get("TOLLHOUSE_DEBUG"):
+            raise
+        words = f"{type(error).__name__}: {str(error)[:500]}"
+        complain(f"tollhouse: unexpected, please report it ({words}); TOLLHOUSE_DEBUG=1 tells more")
         return int(Exit.UNAVAILABLE)
 
 

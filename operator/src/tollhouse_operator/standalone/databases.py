@@ -77,8 +77,10 @@ class Databases:
         if target is None or reference is None:
             raise EmbeddedFailed(f"{ANNOTATION} goes with `postgres` and `credentials.secretRef`")
         sql = self._file(connection.metadata.annotations[ANNOTATION])
-        log = self._folder.state / "logs" / f"{connection.namespace}.{connection.name}.postgres.log"
-        server = await start_postgres(log)
+        name = f"{connection.namespace}.{connection.name}.postgres"
+        server = await start_postgres(
+            self._folder.state / "logs" / f"{name}.log", self._folder.state / "notes" / name
+        )
         try:
             login = await server.fill(target.database, sql, f"{connection.name.replace('-', '_')}_app")
             self._write_secret(connection, login)

@@ -22,10 +22,12 @@ from pathlib import Path
 
 from tollhouse_core.secret import Secret
 from tollhouse_operator.standalone.children import Child, start_child
+from tollhouse_operator.standalone.layout import replace_file
 
 NOBODY = 65534
 """PostgreSQL refuses to run as root; there it runs as nobody."""
 START_SECONDS = 30.0
+_PREFIX = "tollhouse-postgres-"
 SETTINGS = """\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -105,17 +107,33 @@ def installed_programs() -> Path | None:
     return programs if (programs / "postgres").exists() else None
 
 
-async def start_postgres(log: Path) -> EmbeddedPostgres:
-    """A running, empty server. Raises EmbeddedFailed."""
+async def start_postgres(log: Path, note: Path) -> EmbeddedPostgres:
+    """A running, empty server. Raises EmbeddedFailed.
+
+    `note` is a file that remembers where the server's folder is: a supervisor that was killed could
+    not take it away, so the next one does.
+    """
     programs = installed_programs()
     if programs is None:
         raise EmbeddedFailed("the embedded PostgreSQL is not installed: pip install 'tollhouse[demo]'")
-    folder = Path(tempfile.mkdtemp(prefix="tollhouse-postgres-"))
+    _clear_away(note)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    replace_file(note, str(folder).encode())
     try:
         return await _start(folder, programs, log)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _clear_away(note: Path) -> None:
+    try:
+        folder = Path(note.read_text())
+    except (OSError, UnicodeDecodeError):
+        return
+    # The note could have been tampered with: only what looks like ours goes.
+    if folder.parent == Path(tempfile.gettempdir()) and folder.name.startswith(_PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _start(folder: Path, installed: Path, log: Path) -> EmbeddedPostgres:

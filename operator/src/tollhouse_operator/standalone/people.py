@@ -76,6 +76,15 @@ def speaker(people_file: Path, me: Person, wanted: str, groups: Sequence[str]) -
     return Person(name, _narrowed(name, entry.groups, groups))
 
 
+def trouble(people_file: Path) -> str:
+    """What is wrong with the file; "" when it is fine or not there."""
+    try:
+        _read(people_file)
+    except NotYou as error:
+        return str(error)
+    return ""
+
+
 def _speaks(me: Person, entry: _Person) -> bool:
     return me.name == entry.name or me.name in entry.spoken_for_by or "*" in entry.spoken_for_by
 

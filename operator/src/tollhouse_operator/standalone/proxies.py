@@ -24,8 +24,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where clients connect, and where health and metrics are asked for; both on loopback."""
+    """Where clients connect, and where health and metrics are asked for; both on loopback. `wanted`
+    is what the Connection asks for; somebody else may have it."""
 
+    wanted: int
     client: int
     health: int
 

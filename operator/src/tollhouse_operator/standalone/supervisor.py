@@ -29,6 +29,7 @@ from tollhouse_operator.standalone.tending import Tending
 
 POLL_SECONDS = 0.2
 READY_SECONDS = 30.0
+RENEW_SECONDS = 3600.0
 _PRIVILEGED_BELOW, _MOVED_BY = 1024, 10000
 
 
@@ -50,6 +51,7 @@ class Supervisor:
         self._stamps: object = None
         self._complaints: tuple[Complaint, ...] = ()
         self._lock = -1
+        self._renew_at = 0.0
 
     async def start(self) -> None:
         """Brings everything up. Raises AlreadyRunning, OSError, BadKeyPair, IssuerError."""
@@ -70,6 +72,7 @@ class Supervisor:
         while not stop.is_set():
             try:
                 await self._look_at_files()
+                self._renew_certificates()
                 for request in await asyncio.to_thread(self._tending.look, _now()):
                     self._tell(_request_line(request))
             except OSError as error:
@@ -131,18 +134,34 @@ class Supervisor:
     async def _ensure_proxy(self, key: Key) -> None:
         connection = self.compiled.connections[key]
         wanted = _preferred_port(connection)
-        proxy = self.proxies.get(key)
-        if proxy is not None or not self._databases.has(connection):
+        if key in self.proxies and self.proxies[key].ports.wanted != wanted:
+            await self.proxies.pop(key).stop()
+        if key in self.proxies or not self._databases.has(connection):
             return
         tls = ensure_serving_certificate(self.folder, *key, _now())
-        taken = {one.ports.client for one in self.proxies.values()}
-        port = free_port(wanted)
-        while port in taken:
-            port = free_port(port + 1)
-        proxy = Proxy(self.folder, key, Ports(port, free_port()), tls, self._tell)
+        proxy = Proxy(self.folder, key, self._ports(wanted), tls, self._tell)
         self.proxies[key] = proxy
         shutil.rmtree(self.folder.reports(*key), ignore_errors=True)
         proxy.start()
+        if proxy.ports.client != wanted:
+            self._tell(f"{key[1]}: port {wanted} is taken, {proxy.ports.client} serves instead")
+
+    def _ports(self, wanted: int) -> Ports:
+        """Ports that nobody has; our own proxies may not listen yet."""
+        taken = {port for one in self.proxies.values() for port in (one.ports.client, one.ports.health)}
+        port = free_port(wanted)
+        while port in taken:
+            port = free_port(port + 1)
+        return Ports(wanted, port, free_port())
+
+    def _renew_certificates(self) -> None:
+        """Proxies notice a new certificate by themselves."""
+        now = asyncio.get_running_loop().time()
+        if now < self._renew_at:
+            return
+        self._renew_at = now + RENEW_SECONDS
+        for key in self.proxies:
+            ensure_serving_certificate(self.folder, *key, _now())
 
     async def _remove_others(self) -> None:
         """What is no longer there goes; what merely cannot be read now stays as it is."""

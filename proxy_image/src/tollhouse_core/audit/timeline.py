@@ -145,7 +145,8 @@ def _decided(data: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
         lines.append(f"parameters: {visible(shown)}")
     rule = "/".join(filter(None, (_word(data, "policy"), _word(data, "rule"))))
     decision = _word(data, "decision")
-    lines.append(f"-> {decision}" + (f" by {rule}" if rule else "") + _after(": ", data, "message"))
+    why = (f" by {rule}" if rule else "") + _after(", approved as ", data, "request")
+    lines.append(f"-> {decision}{why}" + _after(": ", data, "message"))
     observed = data.get("observed")
     for seen in observed if isinstance(observed, list) else []:
         entry = _mapping(seen)
@@ -157,7 +158,8 @@ def _decided(data: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
 def _completed(data: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
     title = f"#{data.get('operation', '?')} {_word(data, 'outcome')}" + _after(" ", data, "errorCode")
     rows, duration = data.get("rows", 0), data.get("durationMs", 0)
-    return title, (f"{rows} rows, {data.get('bytes', 0)} bytes, {duration} ms",)
+    answer = [_word(data, "tag"), f"{rows} rows out, {data.get('bytes', 0)} bytes, {duration} ms"]
+    return title, (", ".join(filter(None, answer)),)
 
 
 def _votes(data: Mapping[str, object]) -> Iterator[str]:

@@ -68,7 +68,8 @@ class Serving:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What people should know though clients are served."""
-        return (f"audit: {self._sink.failure}",) if self._sink.failure else ()
+        audit = (f"audit: {self._sink.failure}",) if self._sink.failure else ()
+        return audit + tuple(self._prover.warnings)
 
     @property
     def port(self) -> int:

@@ -118,6 +118,7 @@ def rewrite(statement: Statement, obligations: Obligations) -> Rewritten:
 QUERIES = {"session": "session?", "relations": "relations?"}
 DIALECT = Dialect(
     understand=understand,
+    split=lambda text: tuple((one.text, one.start) for one in understand(text, None, None)),
     rewrite=rewrite,
     catalog=lambda rows: PlainCatalog(repr(rows)),
     scanner=lambda obligations: None,
@@ -261,6 +262,7 @@ class Transcript:
 def _looked(value: str) -> bytes:
     return b"".join(
         (
+            message(b"3"),
             message(b"1"),
             message(b"2"),
             DataRow((value.encode(),)).encode(),

@@ -181,6 +181,44 @@ def test_tables_made_and_used_in_one_pipeline(world: WireWorld) -> None:
         client.execute("DROP TABLE piped")
 
 
+def test_tables_made_and_used_in_one_text(world: WireWorld) -> None:
+    with connect(world) as client:
+        text = "CREATE TABLE at_once (id int); INSERT INTO at_once VALUES (1), (2); SELECT id FROM at_once ORDER BY id"
+        cursor = client.execute(text)
+        assert cursor.nextset()
+        assert cursor.rowcount == 2
+        assert cursor.nextset()
+        assert cursor.fetchall() == [(1,), (2,)]
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            client.execute("CREATE TABLE never (id int); INSERT INTO never VALUES (1/0); SELECT 1")
+        with pytest.raises(psycopg.errors.UndefinedTable) as found:
+            client.execute("CREATE TABLE never (id int); SELECT 1 FROM nowhere")
+        assert found.value.diag.statement_position == "44"
+        assert client.execute("SELECT to_regclass('never') IS NULL").fetchone() == (True,)
+        client.execute("BEGIN; CREATE TABLE never (id int); INSERT INTO never VALUES (1); ROLLBACK")
+        assert client.info.transaction_status.name == "IDLE"
+        client.execute("DROP TABLE at_once")
+
+
+def test_custom_types_are_found_by_drivers_that_look_them_up(world: WireWorld) -> None:
+    async def ask() -> list[object]:
+        client = await connect_asyncpg(world)
+        try:
+            row = await client.fetchrow("SELECT 'sad'::mood AS m, ROW(1, 'x')::pair AS p, ARRAY['sad']::mood[] AS l")
+            return [row["m"], tuple(row["p"]), row["l"]]
+        finally:
+            await client.close()
+
+    with connect(world) as client:
+        client.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+        client.execute("CREATE TYPE pair AS (a int, b text)")
+        try:
+            assert asyncio.run(ask()) == ["sad", (1, "x"), ["sad"]]
+        finally:
+            client.execute("DROP TYPE mood")
+            client.execute("DROP TYPE pair")
+
+
 def test_another_sessions_table_is_known_within_a_second(world: WireWorld) -> None:
     with connect(world) as one, connect(world) as other:
         assert other.execute("SELECT 1").fetchone() == (1,)

@@ -203,9 +203,9 @@ def test_a_policy_that_moves_binds_the_next_execute_of_a_portal(talk: Transcript
     talk.gate.obligations, talk.gate.revision = MASKED, "sha256:two"
     talk.client(execute(), SYNC)
     sent = talk.to_backend()
-    assert "".join(chr(one[0]) for one in sent) == "CPBCDES"
-    assert b"/*masked*/SELECT c" in sent[1]
-    talk.backend(CLOSED, PARSED, BOUND, CLOSED, result("y", table=0))
+    assert "".join(chr(one[0]) for one in sent) == "CCPBCDES"
+    assert b"/*masked*/SELECT c" in sent[2]
+    talk.backend(CLOSED, CLOSED, PARSED, BOUND, CLOSED, result("y", table=0))
     talk.backend(ready("T"))
     assert talk.kinds() == "DCZ"
 

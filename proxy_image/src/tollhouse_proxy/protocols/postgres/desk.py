@@ -67,13 +67,17 @@ class Desk:
 
     def read(self, text: str) -> tuple[Statement, ...]:
         """The statements of a text. Raises Turned."""
-        settings = replace(self.upkeep.settings, in_transaction=self.state.status != "I")
         try:
-            return self.dialect.understand(text, self.upkeep.catalog, settings)
+            return self.understood(text)
         except NotUnderstood as found:
-            raise Turned(self._unreadable(text, found)) from None
+            raise Turned(self.unreadable(text, found)) from None
 
-    def _unreadable(self, text: str, found: NotUnderstood) -> bytes:
+    def understood(self, text: str) -> tuple[Statement, ...]:
+        """The statements of a text. Raises NotUnderstood."""
+        settings = replace(self.upkeep.settings, in_transaction=self.state.status != "I")
+        return self.dialect.understand(text, self.upkeep.catalog, settings)
+
+    def unreadable(self, text: str, found: NotUnderstood) -> bytes:
         """Records what could not be judged, and says so."""
         opaque = Access(Verb.UNKNOWN, AccessKind.OPAQUE, "Opaque")
         operation = Operation(action="OPAQUE", accesses=(opaque,), text=text, canonical=text)

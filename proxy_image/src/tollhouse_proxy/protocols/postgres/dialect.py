@@ -18,6 +18,7 @@ class Dialect:
     """The functions of `sql` and the queries its catalog is made of.
 
     understand(text, catalog, settings) -> statements; raises NotUnderstood.
+    split(text) -> (text, character offset) of each statement.
     rewrite(statement, obligations) -> what is sent; raises CannotRewrite.
     catalog(rows of each of `queries`) -> a snapshot with an `epoch`; equal epochs, equal contents.
     scanner(obligations) -> masks content in text that goes out; None where there is none.
@@ -25,6 +26,7 @@ class Dialect:
     """
 
     understand: Callable[[str, Any, SessionSettings], tuple[Statement, ...]]
+    split: Callable[[str], tuple[tuple[str, int], ...]]
     rewrite: Callable[[Statement, Obligations], Rewritten]
     catalog: Callable[[Mapping[str, Rows]], Any]
     scanner: Callable[[Obligations], Scanner | None]

@@ -16,7 +16,7 @@ from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import parameters, refuse
 from tollhouse_proxy.protocols.postgres.bench import FactFailed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
-from tollhouse_proxy.protocols.postgres.hidden import RESERVED, Question
+from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
 from tollhouse_proxy.protocols.postgres.names import Portal, Prepared
 from tollhouse_proxy.protocols.postgres.spelling import positions
@@ -252,10 +252,11 @@ class ExecuteTask(_Task):
         state, name = self._desk.state, self._execute.portal
         types = portal.prepared.types
         for message, kind in (
+            (FORGET, Kind.CLOSE),
             (Close("P", name).encode(), Kind.CLOSE),
             (Parse(RESERVED, wanted.text.encode(), types).encode(), Kind.PARSE),
             (replace(bind, statement=RESERVED).encode(), Kind.BIND),
-            (Close("S", RESERVED).encode(), Kind.CLOSE),
+            (FORGET, Kind.CLOSE),
         ):
             state.send(message, Owed(kind, muted=True, guarded=True))
         portal.rewritten = wanted

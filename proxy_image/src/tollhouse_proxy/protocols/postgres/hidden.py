@@ -17,6 +17,9 @@ from tollhouse_proxy.protocols.postgres.wire.frontend import SYNC_MESSAGE, Bind,
 RESERVED = "_tollhouse"
 """No client may give a statement or portal a name that begins so."""
 
+FORGET = Close("S", RESERVED).encode()
+"""Goes before a Parse under the reserved name too: what failed half-way has left its statement behind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -36,11 +39,12 @@ def ask(state: SessionState, questions: Sequence[Question], done: Callable[[Hidd
         parse = Parse(RESERVED, question.text.encode(), question.types)
         bind = Bind(RESERVED, RESERVED, question.formats, question.values)
         for message, kind in (
+            (FORGET, Kind.CLOSE),
             (parse.encode(), Kind.PARSE),
             (bind.encode(), Kind.BIND),
             (Execute(RESERVED).encode(), Kind.EXECUTE),
             (Close("P", RESERVED).encode(), Kind.CLOSE),
-            (Close("S", RESERVED).encode(), Kind.CLOSE),
+            (FORGET, Kind.CLOSE),
         ):
             hidden.last = Owed(kind, hidden=hidden)
             state.send(message, hidden.last)

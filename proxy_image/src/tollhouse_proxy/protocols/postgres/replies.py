@@ -129,10 +129,11 @@ class Replies:
 
     def _no_data(self) -> bytes | None:
         head = self._answering(Kind.DESCRIBE)
-        if head.describes is not None:
-            head.describes.columns = ()
         self._ledger.pop()
-        return self._shown(head)
+        if head.describes is None:
+            return self._shown(head)
+        head.describes.columns = ()
+        return SWALLOW
 
     def _parameters(self) -> bytes | None:
         return self._shown(self._answering(Kind.DESCRIBE))

@@ -17,9 +17,11 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
     CannotRewrite,
     Edit,
     EffectKind,
+    NotUnderstood,
     Rewritten,
     Statement,
 )
+from tollhouse_proxy.protocols.postgres.stepped import UNKNOWN_NAMES, SteppedQuery
 from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import Query
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
@@ -79,6 +81,10 @@ class SimpleCache:
         self._known[message] = known
 
 
+class Stepwise(Exception):
+    """The text is run statement by statement."""
+
+
 class SimpleQuery:
     """One Query message on its way."""
 
@@ -89,12 +95,15 @@ class SimpleQuery:
         self._text = ""
         self._statements: tuple[Statement, ...] | None = None
         self._ground: object = None
+        self._stepped: SteppedQuery | None = None
         self._subject: Prepared | None = None
         self._judged: list[Judged] = []
         self._notices: list[str] = []
 
     def advance(self) -> bool:
         """Goes on as far as it can; True when the message is dealt with."""
+        if self._stepped is not None:
+            return self._stepped.advance()
         try:
             if not self._desk.upkeep.fresh():
                 return False
@@ -102,12 +111,14 @@ class SimpleQuery:
                 if self._run_known():
                     return True
                 self._text = self._desk.decoded(Query.parse(self._message[5:]).text)
-                self._statements = self._desk.read(self._text)
+                self._statements = self._read(self._text)
                 self._ground = self._desk.ground[1:]
             self._desk.stand_on(self._ground)
             if not self._judge_all(self._statements):
                 return False
             self._send()
+        except Stepwise:
+            return self.advance()
         except Turned as turned:
             self._refuse(turned.words)
         except (CatalogUnreadable, FactFailed) as failed:
@@ -115,6 +126,19 @@ class SimpleQuery:
         except CannotRewrite as cannot:
             self._refuse(refuse.cannot_rewrite(cannot, self._desk.state.judge.revision))
         return True
+
+    def _read(self, text: str) -> tuple[Statement, ...]:
+        """Raises Turned, and Stepwise for a text that makes what it needs."""
+        desk = self._desk
+        try:
+            return desk.understood(text)
+        except NotUnderstood as found:
+            if found.sqlstate in UNKNOWN_NAMES:
+                pieces = desk.dialect.split(text)
+                if len(pieces) > 1:
+                    self._stepped = SteppedQuery(desk, pieces)
+                    raise Stepwise from None
+            raise Turned(desk.unreadable(text, found)) from None
 
     def _run_known(self) -> bool:
         """The short way: the very text was permitted before on the same ground."""

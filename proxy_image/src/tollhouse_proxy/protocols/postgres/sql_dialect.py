@@ -51,6 +51,7 @@ def sql_dialect(keys: MaskKeys) -> Dialect:
 
     return Dialect(
         understand=sql.understand,
+        split=sql.split_statements,
         rewrite=rewrite,
         catalog=sql.Catalog.from_rows,
         scanner=scanner,

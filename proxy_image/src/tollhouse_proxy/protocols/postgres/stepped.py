@@ -1,0 +1,144 @@
+"""A Query whose later statements need what its earlier ones make: `CREATE TABLE t ...; INSERT INTO t ...`.
+
+It cannot be judged as a whole, for what it speaks of does not exist yet. It is run statement by statement
+in one pipeline without a Sync, which is one implicit transaction as the Query would have been; the catalog is
+read again in between. A refusal fails that transaction, so nothing of the text stays (unless it says COMMIT
+itself).
+"""
+
+from __future__ import annotations
+
+from tollhouse_core.decision import Permitted, Refused
+from tollhouse_proxy.ports.judging import Completion, Outcome
+from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.bench import FactFailed
+from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
+from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
+from tollhouse_proxy.protocols.postgres.names import Prepared
+from tollhouse_proxy.protocols.postgres.spelling import moved, positions
+from tollhouse_proxy.protocols.postgres.sql.statement import (
+    CannotRewrite,
+    Edit,
+    EffectKind,
+    NotUnderstood,
+    Rewritten,
+    Statement,
+)
+from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
+from tollhouse_proxy.protocols.postgres.wire.frontend import Bind, Close, Describe, Execute, Parse
+from tollhouse_proxy.protocols.postgres.withheld import passed_on
+
+UNKNOWN_NAMES = frozenset({"42P01", "42703", "42704", "42883", "3F000"})
+"""What a statement says that needs an object which is not there yet."""
+
+_COPY_ALONE = "COPY FROM STDIN cannot stand behind statements that make what it needs"
+
+
+class SteppedQuery:
+    """`pieces` are the statements' texts and where each begins in the client's."""
+
+    def __init__(self, desk: Desk, pieces: tuple[tuple[str, int], ...]) -> None:
+        self._desk = desk
+        self._pieces = pieces
+        self._at = 0
+        self._statement: Statement | None = None
+        self._subject: Prepared | None = None
+
+    def advance(self) -> bool:
+        """Goes on as far as it can; True when the text is dealt with."""
+        state = self._desk.state
+        try:
+            while not state.skipping and self._at < len(self._pieces):
+                if state.ledger:
+                    state.flush()
+                    return False
+                if not self._step():
+                    return False
+        except Turned as turned:
+            return self._refuse(turned.words)
+        except (CatalogUnreadable, FactFailed) as failed:
+            return self._refuse(passed_on(failed.report, guarded=True, positions=None).encode())
+        except CannotRewrite as cannot:
+            return self._refuse(refuse.cannot_rewrite(cannot, state.judge.revision))
+        return self._end()
+
+    def _end(self) -> bool:
+        """The Sync: the transaction is committed, or what failed is over."""
+        self._desk.state.skipping = False
+        self._desk.state.sync()
+        return True
+
+    def _refuse(self, words: bytes) -> bool:
+        state = self._desk.state
+        if not state.open_pipeline:
+            self._desk.refuse_query(words)
+            return True
+        if state.skipping:
+            state.say(words)
+        else:
+            self._desk.refuse_extended(words)
+        return self._end()
+
+    def _step(self) -> bool:
+        desk = self._desk
+        if not desk.upkeep.fresh():
+            return False
+        text, start = self._pieces[self._at]
+        if self._statement is None:
+            [self._statement] = self._read(text, start)
+            self._subject = desk.subject(self._statement)
+            if self._statement.effect.kind is EffectKind.COPY_IN:
+                raise Turned(refuse.error("0A000", _COPY_ALONE, "", "Send it as a query of its own."))
+        verdict = desk.bench.verdict(desk.operation(self._statement, self._subject), Question(text))
+        if verdict is None:
+            return False
+        if isinstance(verdict, Refused):
+            raise Turned(refuse.refused(verdict))
+        try:
+            self._send(self._statement, verdict, start)
+        except CannotRewrite:
+            done = Completion(verdict.operation_id, Outcome.FAILED, error_code="42501")
+            desk.state.judge.completed(done)
+            raise
+        self._at += 1
+        self._statement = None
+        return True
+
+    def _read(self, text: str, start: int) -> tuple[Statement, ...]:
+        try:
+            return self._desk.understood(text)
+        except NotUnderstood as found:
+            if found.position is not None:
+                found.position += start
+            raise Turned(self._desk.unreadable(text, found)) from None
+
+    def _send(self, statement: Statement, permitted: Permitted, start: int) -> None:
+        desk, state = self._desk, self._desk.state
+        rewritten = desk.rewritten(statement, permitted.obligations)
+        if self._subject is not None:
+            found = desk.check_subject(self._subject, permitted)
+            if found is not None:
+                rewritten = Rewritten(
+                    rewritten.text, rewritten.edits, found.forbidden_origins, found.guards_errors
+                )
+        run = desk.run(statement, permitted, rewritten)
+        run.changes = desk.changes(statement, permitted, rewritten)
+        run.positions = positions([Edit(0, start, ""), *moved(rewritten.edits, start)])
+        guarded = rewritten.guards_errors
+        for words in permitted.notices:
+            state.say(refuse.notice(words))
+        for message, owed in (
+            (FORGET, Owed(Kind.CLOSE, muted=True)),
+            (
+                Parse(RESERVED, rewritten.text.encode()).encode(),
+                Owed(Kind.PARSE, muted=True, guarded=guarded, positions=run.positions),
+            ),
+            (Bind(RESERVED, RESERVED).encode(), Owed(Kind.BIND, muted=True, guarded=guarded)),
+            (Describe("P", RESERVED).encode(), Owed(Kind.DESCRIBE, describes=run, guarded=guarded)),
+            (Execute(RESERVED).encode(), Owed(Kind.EXECUTE, [run])),
+            (Close("P", RESERVED).encode(), Owed(Kind.CLOSE, muted=True)),
+            (FORGET, Owed(Kind.CLOSE, muted=True)),
+        ):
+            state.send(message, owed)
+        desk.note(statement)

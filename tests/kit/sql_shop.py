@@ -169,6 +169,10 @@ class Session:
         self.settings = SessionSettings()
         self.connection.execute("BEGIN")
 
+    def under(self, obligations: Obligations) -> None:
+        """Other obligations from now on."""
+        self.obligations = obligations
+
     def understand(self, sql: str) -> tuple[Statement, ...]:
         return understand(sql, self.catalog, self.settings)
 

@@ -1,0 +1,163 @@
+"""Every mask on every type: the type stays, NULL stays NULL, nothing fails, nothing shows through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.types.string import TextLoader
+
+from kit.postgres import Postgres
+from kit.sql_shop import KEYS, RULE, Session
+from tollhouse_core.decision import ColumnMask, Obligations
+from tollhouse_core.masks import (
+    Bucket,
+    Detector,
+    DetectorName,
+    Mask,
+    Nullify,
+    Partial,
+    Redact,
+    Token,
+    Truncate,
+    TruncateTo,
+)
+from tollhouse_proxy.protocols.postgres.sql.masks import token_of
+
+pytestmark = pytest.mark.postgres
+
+COLUMNS = {
+    "t": ("text", ["'Straße 12'", "''", "'a'"]),
+    "v": ("varchar(6)", ["'abcdef'", "'x'"]),
+    "c": ("char(5)", ["'ab'"]),
+    "n": ("name", ["'someone'"]),
+    "i2": ("smallint", ["-32768", "32767", "7"]),
+    "i4": ("int", ["-2147483648", "2147483647", "1234"]),
+    "i8": ("bigint", ["-9223372036854775808", "4111111111111111"]),
+    "d": ("numeric(5,2)", ["999.99", "-999.99", "'NaN'"]),
+    "f4": ("real", ["-3.4e38", "'Infinity'", "1.5"]),
+    "f8": ("double precision", ["-1.7e308", "'-Infinity'", "12.5"]),
+    "m": ("money", ["12.34"]),
+    "b": ("bool", ["true"]),
+    "da": ("date", ["'1980-03-04'", "'infinity'", "'0044-03-15 BC'"]),
+    "ts": ("timestamp", ["'1980-03-04 05:06:07'", "'-infinity'"]),
+    "tz": ("timestamptz", ["'1980-03-04 05:06:07+00'"]),
+    "ti": ("time", ["'05:06:07'"]),
+    "iv": ("interval", ["'3 days'"]),
+    "u": ("uuid", ["'aaaaaaaa-0000-0000-0000-000000000001'"]),
+    "j": ("json", ["'{\"a\": 1}'"]),
+    "jb": ("jsonb", ['\'{"a": "4111 1111 1111 1111"}\'']),
+    "by": ("bytea", ["'\\xdeadbeef'"]),
+    "ip": ("inet", ["'10.0.0.1'"]),
+    "x": ("xml", []),  # not every build can make one
+    "ta": ("text[]", ["'{a,NULL,\"b c\"}'", "'{}'"]),
+    "ia": ("int[]", ["'{1,2}'"]),
+    "e": ("mood", ["'sad'"]),
+    "dom": ("posint", ["5"]),
+    "co": ("pair", ["ROW(1, 'secret')"]),
+    "r": ("int4range", ["'[1,5)'"]),
+}
+MASKS: list[Mask] = [
+    Nullify(),
+    Redact(),
+    Redact('it\'s \\ "hidden"'),
+    Partial(1, 2),
+    Partial(0, 0, "#"),
+    Token(),
+    *(Truncate(to) for to in TruncateTo),
+    Bucket(10),
+    Bucket(0.3),
+]
+CONTENT = (
+    *(Detector(name) for name in DetectorName),
+    Detector(pattern=r"EMP-\d{6}"),
+    Detector(pattern="a|(?=b)"),
+)
+TABLE = ("public", "types")
+
+
+@pytest.fixture(scope="module")
+def types(any_postgres: Postgres) -> Iterator[Session]:
+    definition = ", ".join(f"{name} {kind}" for name, (kind, _) in COLUMNS.items())
+    rows = max(len(values) for _, values in COLUMNS.values())
+    inserts = "".join(
+        "INSERT INTO types VALUES ("
+        + ", ".join(values[row] if row < len(values) else "NULL" for _, values in COLUMNS.values())
+        + ");"
+        for row in range(rows + 1)
+    )
+    database = any_postgres.create_database(
+        sql="CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN posint AS int CHECK (value > 0);"
+        f" CREATE TYPE pair AS (a int, b text); CREATE TABLE types ({definition}); {inserts}"
+    )
+    session = Session(any_postgres.dsn(database))
+    for name in ("date", "timestamp", "timestamptz"):  # Python has no infinity for them
+        session.connection.adapters.register_loader(name, TextLoader)
+    yield session
+    session.connection.close()
+    any_postgres.psql(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+
+def masked(
+    types: Session, column: str, mask: Mask, content: tuple[Detector, ...] = ()
+) -> psycopg.Cursor[tuple[object]]:
+    types.under(Obligations(columns=(ColumnMask(TABLE, column, mask, RULE, content),)))
+    made = types.rewrite(types.understand(f"SELECT {column}, {column} IS NULL FROM types ORDER BY 2")[0])
+    return types.connection.execute(made.text.encode())
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=repr)
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_mask_keeps_the_type_and_never_fails(column: str, mask: Mask, types: Session) -> None:
+    plain = types.connection.execute(f"SELECT {column} FROM types".encode())
+    raw = [row[0] for row in plain.fetchall() if row[0] is not None]
+    seen = masked(types, column, mask)
+    assert seen.description is not None
+    assert plain.description is not None
+    assert seen.description[0].type_code == plain.description[0].type_code
+    values = [row[0] for row in seen.fetchall()]
+    assert values.count(None) >= len(values) - len(raw)
+    if isinstance(mask, (Nullify, Redact, Token)):
+        assert not [value for value in values if value in raw and value not in (None, [], "")]
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_content_masks_never_fail(column: str, types: Session) -> None:
+    for detector in CONTENT:
+        for mask in (Redact(), Partial(0, 4)):
+            masked(types, column, mask, (detector,)).fetchall()
+
+
+FOUND = [
+    ("PaymentCard", "card 4111 1111 1111 1111 and 4111-1111-1111-1112", "card [x] and 4111-1111-1111-1112"),
+    ("PaymentCard", "no. 1234 4111111111111111", "no. [x]"),
+    ("PaymentCard", "378282246310005", "[x]"),
+    ("Email", "write to a.b+c@example.co.uk, or not@", "write to [x], or not@"),
+    ("AccessKey", "AKIAIOSFODNN7EXAMPLE in logs", "[x] in logs"),
+    ("PrivateKey", "-----BEGIN RSA PRIVATE KEY-----\nMII-x\n-----END RSA PRIVATE KEY-----!", "[x]!"),
+    ("Phone", "call +49 30 1234567 now", "call [x] now"),
+    ("IBAN", "DE89 3704 0044 0532 0130 00", "[x]"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "shown"), FOUND)
+def test_content_masks_show_all_but_what_they_find(name: str, text: str, shown: str, types: Session) -> None:
+    with types.connection.transaction(force_rollback=True):
+        types.connection.execute("DELETE FROM types")
+        types.connection.execute("INSERT INTO types (t) VALUES (%s)", (text,))
+        seen = masked(types, "t", Redact("[x]"), (Detector(DetectorName(name)),)).fetchall()
+    assert seen[0][0] == shown
+
+
+def test_an_own_pattern_that_postgresql_reads_differently_masks_the_whole_value(types: Session) -> None:
+    with types.connection.transaction(force_rollback=True):
+        types.connection.execute("DELETE FROM types")
+        types.connection.execute("INSERT INTO types (t) VALUES ('id EMP-123456 x')")
+        assert masked(types, "t", Redact("-"), (Detector(pattern=r"EMP-\d{6}"),)).fetchall()[0][0] == "id - x"
+        assert masked(types, "t", Redact("-"), (Detector(pattern=r"(?i)emp.*?6"),)).fetchall()[0][0] == "-"
+
+
+def test_tokens_are_hmac_sha_256_of_the_text(types: Session) -> None:
+    values = {row[0] for row in masked(types, "t", Token()).fetchall()}
+    assert {token_of("Straße 12", KEYS.connection), token_of("", KEYS.connection)} <= values

@@ -27,7 +27,7 @@ from tollhouse_core.decision import (
     WhileWaiting,
 )
 from tollhouse_core.identity import Session
-from tollhouse_core.operation import Access
+from tollhouse_core.operation import Access, AccessKind, Verb
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.evaluate import evaluate
 
@@ -170,7 +170,15 @@ def test_what_was_not_understood_is_denied_whatever_the_rules_say() -> None:
     """
     decision = judge(bundle_of(everything), opaque())
     assert isinstance(decision, Deny)
-    assert "not understood" in decision.message
+    assert "unknown statement cannot be judged" in decision.message
+
+
+def test_what_cannot_be_judged_is_named_where_it_has_a_name() -> None:
+    bundle = bundle_of("- {allow: {sql: {functions: ['*']}}}")
+    access = Access(Verb.UNKNOWN, AccessKind.OPAQUE, "function pg_catalog.query_to_xml")
+    decision = judge(bundle, access)
+    assert isinstance(decision, Deny)
+    assert "function pg_catalog.query_to_xml cannot be judged" in decision.message
 
 
 def test_an_operation_without_accesses_needs_no_rule_but_somebody_known() -> None:

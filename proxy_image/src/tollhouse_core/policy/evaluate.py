@@ -37,6 +37,7 @@ from tollhouse_core.policy.rules import AllowRule, DenyRule, FilterRule
 from tollhouse_core.policy.wording import printable
 
 _NAME_LENGTH = 200
+_NAMELESS = frozenset({"", "Opaque"})
 _NOT_UNDERSTOOD = "part of this operation was not understood, and what is not understood is refused"
 
 
@@ -209,7 +210,9 @@ def _denied_message(rule: DenyRule) -> str:
 
 def _unopened_message(access: Access, identity: Identity) -> str:
     if access.kind is AccessKind.OPAQUE:
-        return f"denied: {_NOT_UNDERSTOOD}"
+        if access.action in _NAMELESS:
+            return f"denied: {_NOT_UNDERSTOOD}"
+        return f"denied: {printable(access.action, _NAME_LENGTH)} cannot be judged, and no rule can allow it"
     what = printable(f"{access.action} on {access.object}" if access.path else access.action, _NAME_LENGTH)
     return f"denied: no rule allows {what} to {_who(identity)}"
 

@@ -64,7 +64,7 @@ class World:
 
     def agent(self, name: str, *, options: str = "") -> PsqlSession:
         """A psql session in the pod of agent `name`, through the proxy, with the agent's own token."""
-        # Through cat: a psql that is itself the command of `kubectl exec` may see its input end when it is quiet.
+        # Through cat: psql as the command of `kubectl exec` itself may see its input end when it is quiet.
         script = f'export PGPASSWORD="$(cat {TOKEN})"; cat | {PSQL} "{TARGET} {options}" 2>&1'
         return PsqlSession(self._in_pod(name, "sh", "-c", script))
 

@@ -66,7 +66,7 @@ def test_no_log_holds_a_secret(world, secret_values: set[str]) -> None:
             name = pod["metadata"]["name"]
             for again in ([], ["--previous"]):
                 said = world.cluster.kubectl("logs", "-n", namespace, name, "--all-containers", *again).stdout
-                # OpenBao's dev server greets with its own root token and unseal key; that is its habit, not ours.
+                # OpenBao's dev server greets with its own root token and key; that is its habit, not ours.
                 said = re.sub(r"^(Root Token|Unseal Key): .*$", "", said, flags=re.MULTILINE)
                 assert not leaks(said, secret_values), f"the log of {namespace}/{name}"
 

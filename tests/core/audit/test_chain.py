@@ -181,6 +181,21 @@ def test_a_file_of_something_else_is_told_without_filling_the_memory() -> None:
     assert (report.breaks_in_all, len(report.breaks)) == (5000, 1000)
 
 
+def test_lines_of_a_log_between_are_passed_over_if_one_says_so() -> None:
+    lines = honest()
+    mixed = [b"12:00 INFO serving\n", *lines[:3], b"\n", *lines[3:], b"{torn"]
+    report = verify(mixed, check, mixed=True)
+    assert (report.state, report.other_lines) == (State.SOUND, 3)
+    assert verify(mixed, check).state is State.BROKEN
+
+
+@pytest.mark.parametrize("index", range(len(honest())))
+def test_an_audit_line_dressed_as_another_leaves_its_hole(index: int) -> None:
+    lines = honest()
+    lines[index] = b" " + lines[index]
+    assert verify(lines, check, mixed=True).state is not State.SOUND
+
+
 lines_and_index = st.integers(0, len(honest()) - 1)
 hostile = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -42,6 +42,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a public key (PEM) that signs; repeatable (default: the folder's)",
     )
+    verify.add_argument(
+        "--mixed", action="store_true", help="pass over lines that are no audit lines (a pod's log)"
+    )
     verify.set_defaults(run=run_verify)
     sessions = actions.add_parser("sessions", parents=[common], help="list the sessions")
     sessions.set_defaults(run=run_sessions)
@@ -49,7 +52,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     replay.add_argument("session", metavar="SESSION", help="its id, or the beginning of it")
     replay.set_defaults(run=run_replay)
     for action in (verify, sessions, replay):
-        action.add_argument("files", metavar="FILE", type=Path, nargs="*", help="oldest first")
+        action.add_argument(
+            "files", metavar="FILE", type=Path, nargs="*", help="oldest first; /dev/stdin for a pipe"
+        )
         add_folder(action)
 
 
@@ -59,7 +64,7 @@ def run_verify(given: argparse.Namespace, output: Output) -> Exit:
 
     files = _files(given)
     check = _check(given)
-    report = verify(_lines(files), check)
+    report = verify(_lines(files), check, mixed=given.mixed)
     for found in report.breaks:
         output.line(f"{_place(files, found.line)}: {found.fault}: {found.message}")
     if report.breaks_in_all > len(report.breaks):
@@ -150,7 +155,8 @@ def _summary(report: Report, output: Output) -> None:
     states = [session.state for session in report.sessions.values()]
     counts = ", ".join(f"{states.count(state)} {state.value.lower()}" for state in State)
     signed = "signatures checked" if report.signatures_checked else "signatures NOT checked (give --key)"
-    output.line(f"{report.state.value}: {report.lines} lines, {len(states)} sessions ({counts}), {signed}")
+    lines = report.lines - report.other_lines
+    output.line(f"{report.state.value}: {lines} lines, {len(states)} sessions ({counts}), {signed}")
     if report.signatures_checked and report.unsigned_lines:
         output.line(f"{report.unsigned_lines} lines are chained, but under no signature yet")
     for session in report.sessions.values():
@@ -163,6 +169,7 @@ def _report_document(report: Report, files: Sequence[Path]) -> dict[str, Any]:
         "state": report.state.value,
         "lines": report.lines,
         "signaturesChecked": report.signatures_checked,
+        "otherLines": report.other_lines,
         "unsignedLines": report.unsigned_lines,
         "sessions": [
             {"session": one.session, "state": one.state.value, "events": one.events, "signed": one.signed}

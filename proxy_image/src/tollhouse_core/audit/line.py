@@ -13,6 +13,7 @@ _TAIL = re.compile(
     rb',"hash":"([0-9a-f]{64})"(?:,"signature":\{"key":"([A-Za-z0-9._:-]{1,128})","value":"([0-9a-f]{128})"\})?\}\Z'
 )
 _TAIL_BYTES = 512
+LINE_START = b'{"session":'
 _NAMES = ("session", "sequence", "kind", "time", "data", "previous", "trail")
 
 
@@ -83,7 +84,7 @@ def changed(claimed: str, computed: str) -> str:
 def _no_tail(raw: bytes) -> str:
     if not raw:
         return "it is empty"
-    if not raw.startswith(b'{"session":'):
+    if not raw.startswith(LINE_START):
         return "it does not begin as an audit line does"
     return "it does not end as an audit line does (cut off, or changed at its end)"
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from tollhouse_core.audit.chain import ENDS, head_message, session_start, trail_start
 from tollhouse_core.audit.event import EventKind
-from tollhouse_core.audit.line import BadLine, Line, changed, parse_line
+from tollhouse_core.audit.line import LINE_START, BadLine, Line, changed, parse_line
 
 MAX_PROBLEMS = 1000
 """More are counted, not kept: a file of another kind would fill the memory."""
@@ -88,6 +88,7 @@ class Report:
     breaks: list[Break] = field(default_factory=list)
     breaks_in_all: int = 0
     unsigned_lines: int = 0
+    other_lines: int = 0
     signatures_checked: bool = False
 
     @property
@@ -110,21 +111,24 @@ class _Expected:
     unsigned: int = 0
 
 
-def verify(lines: Iterable[bytes], check: CheckSignature | None = None) -> Report:
+def verify(lines: Iterable[bytes], check: CheckSignature | None = None, *, mixed: bool = False) -> Report:
     """Follows all chains through `lines` (each with its newline, as read from a binary file).
 
     With `check`, every session's end must be signed by a known key. Without, signatures are not
-    looked at, and somebody who made the whole file anew would not be noticed.
+    looked at, and somebody who made the whole file anew would not be noticed. `mixed` passes over
+    lines that do not begin as an audit line does (a pod's log): an audit line that was made to
+    look like another leaves its hole in the chains.
     """
-    verifier = _Verifier(check)
+    verifier = _Verifier(check, mixed=mixed)
     for raw in lines:
         verifier.take(raw)
     return verifier.finish()
 
 
 class _Verifier:
-    def __init__(self, check: CheckSignature | None) -> None:
+    def __init__(self, check: CheckSignature | None, *, mixed: bool) -> None:
         self._check = check
+        self._mixed = mixed
         self._session_chains: dict[str, _Expected] = {}
         self._trails: dict[str, _Expected] = {}
         self.report = Report(signatures_checked=check is not None)
@@ -132,6 +136,9 @@ class _Verifier:
     def take(self, raw: bytes) -> None:
         self.report.lines += 1
         at = self.report.lines
+        if self._mixed and not raw.startswith(LINE_START):
+            self.report.other_lines += 1
+            return
         if not raw.endswith(b"\n"):
             self._break(at, Fault.TORN, "it has no line end: the file was cut off here")
         try:

@@ -125,6 +125,54 @@ def test_a_fault_of_our_own_stays_with_its_connection(monkeypatch: pytest.Monkey
     assert made.bundles["b"].text is not None
 
 
+def versioned(one: dict[str, Any], generation: int) -> dict[str, Any]:
+    metadata = {
+        **one["metadata"],
+        "uid": f"{one['kind']}-{one['metadata']['name']}",
+        "generation": generation,
+    }
+    return {**one, "metadata": metadata}
+
+
+def test_only_what_an_edit_touches_is_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+
+    def counting(one: Connection, *rest: Any) -> Any:
+        compiled.append(one.name)
+        return build_bundle(one, *rest)
+
+    monkeypatch.setattr(compiling, "build_bundle", counting)
+    known: compiling.Known = {}
+
+    def compile_now(generation: int, labels: dict[str, str] | None = None) -> compiling.Compiled:
+        compiled.clear()
+        other = versioned(connection("b"), 1)
+        other["metadata"]["labels"] = labels or {}
+        policies = [
+            versioned(policy("p", "a", when=f"{generation} > 0"), generation),
+            versioned(policy("q", "b"), 1),
+        ]
+        now = situation([versioned(connection("a"), 1), other], policies)
+        return compile_namespace(now, LANGUAGES, known)
+
+    first = compile_now(1)
+    assert compiled == ["a", "b"]
+    assert compile_now(1) == first
+    assert compiled == []
+    second = compile_now(2)
+    assert compiled == ["a"]
+    assert second.bundles["a"].revision != first.bundles["a"].revision
+    assert second.bundles["b"] is first.bundles["b"]
+    compile_now(2, {"tier": "gold"})
+    assert compiled == ["b"]
+
+
+def test_without_versions_everything_is_compiled_each_time() -> None:
+    known: compiling.Known = {}
+    compile_namespace(situation([connection("a")], [policy("p", "a")]), LANGUAGES, known)
+    assert known == {}
+
+
 def test_equal_objects_make_equal_revisions() -> None:
     one = compile_namespace(situation([connection("a")], [policy("p", "a"), policy("q", "a")]), LANGUAGES)
     two = compile_namespace(situation([connection("a")], [policy("q", "a"), policy("p", "a")]), LANGUAGES)

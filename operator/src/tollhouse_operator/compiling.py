@@ -16,6 +16,7 @@ from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.selection import ConnectionSelection
 from tollhouse_core.policy.bundle import build_bundle, selects
 from tollhouse_operator.gather import Situation
+from tollhouse_operator.inputs import Inputs, inputs_of
 from tollhouse_operator.manifests.config_maps import LARGEST_BUNDLE_BYTES
 from tollhouse_operator.manifests.naming import Manifest
 
@@ -52,12 +53,28 @@ class Compiled:
     policies: Mapping[str, PolicyOutcome] = field(default_factory=dict)
 
 
-def compile_namespace(situation: Situation, languages: Mapping[str, Any]) -> Compiled:
-    """Never raises for what people wrote."""
-    bundles = {
-        connection.name: _bundle_of(connection, situation, languages)
-        for connection in situation.connections.models
-    }
+Known = dict[str, tuple[Inputs, BundleOutcome]]
+"""What became of a namespace's Connections the last time, and of what."""
+
+
+def compile_namespace(
+    situation: Situation, languages: Mapping[str, Any], known: Known | None = None
+) -> Compiled:
+    """Never raises for what people wrote.
+
+    `known` is kept by the caller from one time to the next: a Connection whose objects have not
+    changed since is not compiled again, so that an edit costs what it touches.
+    """
+    bundles: dict[str, BundleOutcome] = {}
+    for connection in situation.connections.models:
+        inputs = inputs_of(connection, situation) if known is not None else None
+        before = known.get(connection.name) if known is not None else None
+        if before is not None and before[0] == inputs:
+            bundles[connection.name] = before[1]
+            continue
+        outcome = bundles[connection.name] = _bundle_of(connection, situation, languages)
+        if known is not None and inputs is not None:
+            known[connection.name] = (inputs, outcome)
     return Compiled(bundles, _policy_outcomes(situation, bundles))
 
 

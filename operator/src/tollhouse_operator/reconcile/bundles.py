@@ -28,7 +28,8 @@ STATUS_SOON_SECONDS = 0.05
 async def reconcile_bundles(desk: Desk, namespace: str) -> None:
     """Raises ClusterError when the API server is away; the queue tries again."""
     situation = await gather(desk.cluster, namespace)
-    compiled = await asyncio.to_thread(compile_namespace, situation, desk.languages)
+    known = desk.memory.known.setdefault(namespace, {})
+    compiled = await asyncio.to_thread(compile_namespace, situation, desk.languages, known)
     await asyncio.gather(
         *(
             _publish(desk, connection, compiled.bundles[connection.name])

@@ -10,7 +10,7 @@ from typing import Any
 from tollhouse_operator.apply import Applier
 from tollhouse_operator.authority import Authority
 from tollhouse_operator.cluster import Cluster
-from tollhouse_operator.compiling import BundleOutcome, Key, PolicyOutcome
+from tollhouse_operator.compiling import BundleOutcome, Key, Known, PolicyOutcome
 from tollhouse_operator.conditions import Reason
 from tollhouse_operator.events import Teller
 from tollhouse_operator.reports import Report
@@ -26,17 +26,20 @@ def utc_now() -> datetime:
 class Memory:
     """What was found out last. Losing it costs a second look, nothing else.
 
-    in_force: the revision last seen in a Connection's bundle object.
+    in_force: the revision last seen in a Connection's bundle object. known: by namespace, see
+    compile_namespace.
     """
 
     bundles: dict[Key, BundleOutcome] = field(default_factory=dict)
     in_force: dict[Key, str] = field(default_factory=dict)
+    known: dict[str, Known] = field(default_factory=dict)
     policies: dict[Key, PolicyOutcome] = field(default_factory=dict)
     troubles: dict[Key, tuple[Reason, str]] = field(default_factory=dict)
     reports: dict[Key, tuple[Report, ...]] = field(default_factory=dict)
 
     def forget_connection(self, key: Key) -> None:
         """It is gone."""
+        self.known.get(key[0], {}).pop(key[1], None)
         for table in (self.bundles, self.in_force, self.troubles, self.reports):
             table.pop(key, None)
 

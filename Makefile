@@ -37,15 +37,16 @@ contracts: ## Check who may import whom, and that the CRDs are those of the API 
 
 .PHONY: tests
 tests: ## Run the tests; ARGS="tests/core -k masks" for some of them
-	@$(ENVIRONMENT) && $(PYTEST) $(ARGS)
+	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && $(PYTEST) $(ARGS)
 
 .PHONY: e2e
 e2e: ## Journeys on a cluster: KUBECONFIG's if set, else a node of our own (root)
-	@$(ENVIRONMENT) && $(PYTEST) e2e --timeout 2400 $(ARGS)
+	@$(ENVIRONMENT) && { [ -n "$$KUBECONFIG" ] || PYTHONPATH=tests python -m kit.prepare --node; } && \
+	  $(PYTEST) e2e --timeout 1800 $(ARGS)
 
 .PHONY: bench
 bench: ## Measure; prints a table and writes benchmarks/latest.json
-	@$(ENVIRONMENT) && python -m benchmarks $(ARGS)
+	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && python -m benchmarks $(ARGS)
 
 .PHONY: crds
 crds: ## Generate crds/ and the API reference from the API types

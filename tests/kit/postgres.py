@@ -181,7 +181,7 @@ def running(version: int = 16, *, settings: str = "") -> Iterator[Postgres]:
     """A server of that major release; `settings` are further lines of postgresql.conf."""
     user = process.server_user()
     with process.workshop(f"postgres{version}", uid=user) as folder:
-        programs = _reachable(_programs(version), folder, user)
+        programs = _reachable(programs_of(version), folder, user)
         data, password, port = folder / "data", secrets.token_hex(16), free_port()
         ca_file = _initialise(folder, data, programs, password, user, settings, tls=version != 16)
         server = process.start(
@@ -206,7 +206,8 @@ def available(version: int) -> bool:
     return version == 16 or (version == 15 and DEBIAN_15.is_dir())
 
 
-def _programs(version: int) -> Path:
+def programs_of(version: int) -> Path:
+    """The folder of that release's server programs. Raises MissingPart."""
     told = os.environ.get(f"TOLLHOUSE_POSTGRES{version}")
     if told:
         return Path(told)

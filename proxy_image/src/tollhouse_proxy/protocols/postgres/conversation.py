@@ -381,7 +381,7 @@ class PostgresMachine:
         """What holds after every call."""
         if self._state is State.OVER:
             return
-        if any(isinstance(effect, Close) for effect in self.outbox.effects):
+        if self.outbox.effects and any(isinstance(effect, Close) for effect in self.outbox.effects):
             self._leave()
             return
         if self._client_side is not None:

@@ -11,11 +11,9 @@ from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire import backend
 from tollhouse_proxy.protocols.postgres.wire.backend import (
-    CommandComplete,
     CopyResponse,
     DataRow,
     ParameterStatus,
-    ReadyForQuery,
     Report,
     RowDescription,
 )
@@ -25,6 +23,7 @@ from tollhouse_proxy.protocols.postgres.withheld import passed_on
 SWALLOW = b""
 _PINNED = {"client_encoding": {"UTF8"}, "standard_conforming_strings": {"on"}}
 _CANCELLED = "57014"
+_STATUSES = {b"I": "I", b"T": "T", b"E": "E"}
 
 Handler = Callable[[bytes], bytes | None]
 """Gets a whole message; None: let it pass; bytes: say this instead (b"": nothing)."""
@@ -36,6 +35,13 @@ class BackendBroke(ProtocolError):
 
 class HiddenColumn(Exception):
     """A result shows a column that the decision hides: the session ends before a row leaves."""
+
+
+def _tag(message: bytes) -> str:
+    """CommandComplete's, read strictly without making an object of it."""
+    if message.find(b"\0", 5) != len(message) - 1:
+        raise BackendBroke("CommandComplete: the tag must end with the message")
+    return message[5:-1].decode(errors="replace")
 
 
 class Replies:
@@ -115,17 +121,23 @@ class Replies:
         head = self._answering(Kind.QUERY, Kind.DESCRIBE, Kind.EXECUTE)
         if head.failed or head.instead:
             raise BackendBroke("columns are described for a statement that failed")
-        described = RowDescription.parse(message[5:])
         run = head.describes or head.run
         forbidden = run.forbidden if run else head.forbidden
+        if forbidden or (run is not None and run.scan is not None):
+            self._check_columns(RowDescription.parse(message[5:]), forbidden, run)
+        if head.kind is Kind.DESCRIBE:
+            self._ledger.pop()
+        return self._shown(head)
+
+    @staticmethod
+    def _check_columns(
+        described: RowDescription, forbidden: frozenset[tuple[int, int]], run: Run | None
+    ) -> None:
         for column in described.fields:
             if (column.table, column.attribute) in forbidden:
                 raise HiddenColumn
         if run is not None:
             run.columns = content.plan(described.fields, run.formats)
-        if head.kind is Kind.DESCRIBE:
-            self._ledger.pop()
-        return self._shown(head)
 
     def _no_data(self) -> bytes | None:
         head = self._answering(Kind.DESCRIBE)
@@ -148,7 +160,7 @@ class Replies:
             self._ledger.pop()
             return SWALLOW
         run = self._running(head)
-        run.tag = CommandComplete.parse(message[5:]).tag
+        run.tag = _tag(message)
         self._state.copy_in = False
         self._step(head)
         self._finished(run, Outcome.COMPLETED)
@@ -210,7 +222,9 @@ class Replies:
         head = self._answering(Kind.QUERY, Kind.SYNC)
         if head.kind is Kind.QUERY and not head.failed and head.at < len(head.runs):
             raise BackendBroke("the backend is ready before every statement was answered")
-        status = ReadyForQuery.parse(message[5:]).status
+        status = _STATUSES.get(message[5:], "")
+        if not status:
+            raise BackendBroke("the backend is ready in a way that is not known")
         self._ledger.pop()
         self._state.status = status
         if status == "I":

@@ -109,7 +109,7 @@ REST = [
     "WHERE o.id IN (SELECT id FROM orders)",
     "GROUP BY tenant_id",
     "GROUP BY o.id",
-    "ORDER BY o.id LIMIT 2",
+    "ORDER BY o.id",
     "ORDER BY 1",
 ]
 SELECTS = st.builds("SELECT {} FROM {} {}".format, *map(st.sampled_from, (SHOWN, READ, REST)))

@@ -15,6 +15,7 @@ from .catalog import Catalog, Relation
 from .findings import parents
 from .masks import Masker, MaskKeys
 from .names import Names
+from .nodes import Body
 from .reader import view_findings
 from .statement import CannotRewrite
 
@@ -44,7 +45,10 @@ class Effect:
 
 
 class Binding:
-    """The obligations of one decision, bound to one catalog."""
+    """The obligations of one decision, bound to one catalog.
+
+    `sources` and `trees` keep what stands in a relation's place, by (oid, ONLY) and alias.
+    """
 
     def __init__(self, obligations: Obligations, names: Names, keys: MaskKeys) -> None:
         self.names = names
@@ -57,6 +61,8 @@ class Binding:
         for one in obligations.filters:
             self._filters.setdefault(one.path, []).append(one)
         self._effects: dict[int, Effect] = {}
+        self.sources: dict[tuple[int, bool], str] = {}
+        self.trees: dict[tuple[int, bool, str], Body] = {}
 
     def unknown(self, relations: Iterable[Relation]) -> bool:
         """Whether some obligation binds to none of these relations (nor their parents)."""

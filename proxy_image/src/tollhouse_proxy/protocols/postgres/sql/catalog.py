@@ -150,6 +150,9 @@ class Catalog:
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
     """Results of pure functions over this snapshot (understood views), kept by their users."""
 
+    _relations: dict[int, Relation] = field(default_factory=dict, repr=False, compare=False)
+    _types: dict[int, Type] = field(default_factory=dict, repr=False, compare=False)
+
     @classmethod
     def from_rows(cls, rows: Mapping[str, Rows]) -> Catalog:
         """Takes the rows of every query of CATALOG_QUERIES. Raises ValueError if one is missing."""
@@ -220,11 +223,14 @@ class Catalog:
 
     def relation(self, oid: int) -> Relation | None:
         """By oid."""
+        known = self._relations.get(oid)
+        if known is not None:
+            return known
         row = self._relation_rows.get(oid)
         if row is None:
             return None
         schema = self.namespaces.get(_number(row[1]), "")
-        return Relation(
+        known = self._relations[oid] = Relation(
             oid=oid,
             schema=schema,
             name=row[2] or "",
@@ -234,6 +240,7 @@ class Catalog:
             row_type=_number(row[6]),
             rewrites=_true(row[7]),
         )
+        return known
 
     def find_relation(self, schema: str, name: str) -> Relation | None:
         """By schema (pg_temp is the session's own) and name."""
@@ -376,10 +383,13 @@ class Catalog:
 
     def type(self, oid: int) -> Type | None:
         """By oid."""
+        known = self._types.get(oid)
+        if known is not None:
+            return known
         row = self._type_rows.get(oid)
         if row is None:
             return None
-        return Type(
+        known = self._types[oid] = Type(
             oid=oid,
             schema=self.namespaces.get(_number(row[1]), ""),
             name=row[2] or "",
@@ -391,6 +401,7 @@ class Catalog:
             array=_number(row[9]),
             extension=row[10],
         )
+        return known
 
     def find_type(self, schema: str, name: str) -> Type | None:
         """By schema and name."""

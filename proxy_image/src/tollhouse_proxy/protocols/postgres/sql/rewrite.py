@@ -57,7 +57,7 @@ def rewrite(
         )
     if not plan.found.relations:
         return unchanged
-    binding = Binding(obligations, plan.names, keys)
+    binding = _binding(obligations, plan.names, keys)
     if plan.found.everything:
         raise CannotRewrite(
             "this could read any table, and some are masked or filtered for you",
@@ -74,6 +74,30 @@ def rewrite(
             raise CannotRewrite("a mask or filter binds to a relation this statement does not touch")
         return unchanged
     return _rewrite(statement, plan, binding, touched)
+
+
+_KEPT_BINDINGS = 64
+
+
+def _binding(obligations: Obligations, names: Names, keys: MaskKeys) -> Binding:
+    """The binding for these obligations, kept with the snapshot: sessions under the same rules and
+    identity values share it."""
+    key = (
+        "binding",
+        repr((obligations.columns, obligations.filters)),
+        names.path,
+        names.settings.default_schema,
+        keys,
+    )
+    known = names.catalog.memo.get(key)
+    if isinstance(known, Binding):
+        return known
+    kept = [one for one in names.catalog.memo if isinstance(one, tuple) and one[0] == "binding"]
+    if len(kept) >= _KEPT_BINDINGS:
+        names.catalog.memo.pop(kept[0], None)
+    made = Binding(obligations, names, keys)
+    names.catalog.memo[key] = made
+    return made
 
 
 def _same_circumstances(names: Names, catalog: Catalog, settings: SessionSettings) -> bool:

@@ -15,7 +15,7 @@ from .names import Names
 from .nodes import Body, strings, walk
 from .quoting import columns, name, relation_name
 from .reader import Reader, Scope, under_empty_path, view_tree
-from .splice import Splice, expression_tree, from_tree
+from .splice import Splice, bare, expression_tree, from_tree
 from .statement import CannotRewrite
 
 _MAX_VIEW_DEPTH = 24
@@ -23,6 +23,13 @@ _MAX_VIEW_DEPTH = 24
 
 def source_sql(relation: Relation, binding: Binding, only: bool = False, depth: int = 0) -> str:
     """The sub-select, in parentheses and without an alias. Raises CannotRewrite."""
+    made = binding.sources.get((relation.oid, only))
+    if made is None:
+        made = binding.sources[relation.oid, only] = _source(relation, binding, only, depth)
+    return made
+
+
+def _source(relation: Relation, binding: Binding, only: bool, depth: int) -> str:
     if relation.kind == "v":
         return _view(relation, binding, depth)
     if relation.kind == "m":
@@ -127,10 +134,13 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
         lead = "SELECT * FROM "
         start = splice.tokens.items[splice.tokens.at(source.location) - 1].start
     splice.replace_text(start, end, f"{lead}{made}{alias}")
-    tree = from_tree(f"{made} AS {name(source.alias)}")
+    key = (source.relation.oid, not source.node.get("inh"), source.alias)
+    if key not in binding.trees:
+        binding.trees[key] = bare(from_tree(f"{made} AS {name(source.alias)}"))
+    tree = binding.trees[key]["RangeSubselect"]
     if "alias" in source.node:
-        tree["RangeSubselect"]["alias"] = source.node["alias"]
-    splice.replace_node(source.node, tree)
+        tree = {**tree, "alias": source.node["alias"]}
+    splice.replace_node(source.node, {"RangeSubselect": tree})
 
 
 def _extent(splice: Splice, node: Body) -> tuple[int, int, str]:

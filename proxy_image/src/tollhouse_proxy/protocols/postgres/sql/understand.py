@@ -37,8 +37,12 @@ def understand(text: str, catalog: Catalog, settings: SessionSettings) -> tuple[
     statement (`split_statements`) and read the catalog in between.
     """
     statements = []
-    for piece, start in split_statements(text):
-        statement = _understand_one(piece, start, catalog, settings)
+    parsed = _parsed(text)
+    raw = text.encode()
+    for one in parsed:
+        piece, start = _slice(raw, one)
+        whole = len(parsed) == 1 and start == 0
+        statement = _understand_one(piece, start, catalog, settings, one if whole else None)
         if statement.effect.search_path is not None:
             settings = replace(settings, search_path=statement.effect.search_path)
         statements.append(statement)
@@ -47,14 +51,15 @@ def understand(text: str, catalog: Catalog, settings: SessionSettings) -> tuple[
 
 def split_statements(text: str) -> tuple[tuple[str, int], ...]:
     """(text, character offset) of every statement. Raises NotUnderstood for a syntax error."""
+    raw = text.encode()
+    return tuple(_slice(raw, one) for one in _parsed(text))
+
+
+def _parsed(text: str) -> tuple[ParsedStatement, ...]:
     try:
-        parsed = parse(text)
+        return parse(text)
     except SqlSyntaxError as error:
         raise NotUnderstood(error.message, sqlstate="42601", position=error.position) from None
-    if not parsed:
-        return ()
-    raw = text.encode()
-    return tuple(_slice(raw, one) for one in parsed)
 
 
 def _slice(raw: bytes, one: ParsedStatement) -> tuple[str, int]:
@@ -63,9 +68,12 @@ def _slice(raw: bytes, one: ParsedStatement) -> tuple[str, int]:
     return piece.decode().strip(" \t\r\n\f\v"), len(raw[: one.start + lead].decode())
 
 
-def _understand_one(text: str, start: int, catalog: Catalog, settings: SessionSettings) -> Statement:
+def _understand_one(
+    text: str, start: int, catalog: Catalog, settings: SessionSettings, known: ParsedStatement | None
+) -> Statement:
+    """`known`: the statement's tree where its locations are already relative to `text`."""
     try:
-        parsed = parse(text)
+        parsed = (known,) if known is not None else parse(text)
         if len(parsed) != 1:
             raise NotUnderstood("this text does not read as one statement", sqlstate="42601", position=start)
         kind, body = wrapped(parsed[0].tree)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from kit.wire_transcript import (
@@ -25,10 +27,11 @@ from kit.wire_world import RULE, ScriptedGate, ScriptedJudge, refused
 from tollhouse_core.decision import ColumnMask, Obligations, Refused
 from tollhouse_core.masks import Nullify
 from tollhouse_core.operation import Operation
-from tollhouse_proxy.exchange import EndReason, SendAside
+from tollhouse_proxy.exchange import EndReason, SendAside, Settled, Wait
 from tollhouse_proxy.ports.judging import Outcome
 from tollhouse_proxy.protocols.postgres.desk import DENIED_TEXT
 from tollhouse_proxy.protocols.postgres.wire import frontend
+from tollhouse_proxy.protocols.postgres.wire.backend import DataRow
 from tollhouse_proxy.protocols.postgres.wire.body import message
 from tollhouse_proxy.protocols.postgres.wire.startup import CancelRequest
 
@@ -208,6 +211,43 @@ def test_a_policy_that_moves_binds_the_next_execute_of_a_portal(talk: Transcript
     talk.backend(CLOSED, CLOSED, PARSED, BOUND, CLOSED, result("y", table=0))
     talk.backend(ready("T"))
     assert talk.kinds() == "DCZ"
+
+
+def test_a_portal_that_has_begun_is_never_begun_again_under_another_policy(talk: Transcript) -> None:
+    talk.client(parse("SELECT c", "s"), bind("s", "p"), execute("p", 1), SYNC)
+    talk.backend(PARSED, BOUND, DataRow((b"1",)).encode(), message(b"s"), ready("T"))
+    talk.client(execute("p", 1), SYNC)
+    talk.backend(DataRow((b"2",)).encode(), message(b"s"), ready("T"))
+    assert talk.kinds() == "12DsZDsZ"
+    assert talk.sent() == "PBESES"
+    assert len(talk.gate.sessions[0].judged) == 1
+    talk.gate.obligations, talk.gate.revision = MASKED, "sha256:two"
+    talk.client(execute("p", 1), SYNC)
+    [poison, _] = talk.to_backend()
+    assert DENIED_TEXT.encode() in poison
+    talk.backend(error("42601"), ready("E"))
+    assert "have changed" in said(talk.to_client()[0])["M"]
+
+
+async def test_a_verdict_that_comes_too_late_is_for_nobody_else(talk: Transcript) -> None:
+    """The catalog moves while people think: the statement is refused, and its yes opens nothing else."""
+    loop = asyncio.get_running_loop()
+    thinking = loop.create_future()
+    talk.gate.deciding = lambda judge, operation: thinking if operation.action == "SELECT" else None
+    talk.client(query("SELECT 1"))
+    [wait] = [effect for effect in talk.did() if isinstance(effect, Wait)]
+    talk.clock.time += 60
+    talk.fingerprint = "moved"
+    yes = talk.gate.sessions[0].permit(talk.gate.sessions[0].judged[0])
+    talk.machine.receive(Settled(wait.number, yes))
+    assert talk.answer_looks() == 7
+    assert said(talk.to_client()[0])["C"] == "40001"
+    talk.gate.deciding = lambda judge, operation: refused()
+    talk.client(query("DROP everything"))
+    assert talk.sent() == ""
+    assert talk.kinds() == "EZ"
+    [judge] = talk.gate.sessions
+    assert [one.outcome for one in judge.done] == [Outcome.CANCELLED]
 
 
 # ---------------------------------------------------------------- COPY

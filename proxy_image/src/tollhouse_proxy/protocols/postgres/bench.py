@@ -9,6 +9,7 @@ from typing import Any
 from tollhouse_core.decision import Permitted, Refusal, Refused, RuleRef, Verdict
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.exchange import Forget, Promise, Settled, Tools, Wait
+from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.hidden import Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
@@ -88,6 +89,15 @@ class Bench:
             self._state.judge.revision,
         )
         return True
+
+    def reset(self) -> None:
+        """Another message begins: a verdict that nobody took is not for it."""
+        if self._waiting:
+            self._forget()
+        untaken, self._settled, self._failed = self._settled, None, None
+        if isinstance(untaken, Permitted):
+            done = Completion(untaken.operation_id, Outcome.CANCELLED)
+            self._state.judge.completed(done)
 
     def withdraw(self) -> None:
         """The session ends."""

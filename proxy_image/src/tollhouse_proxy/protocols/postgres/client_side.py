@@ -108,6 +108,7 @@ class ClientSide:
         elif self._state.copy_in:
             self._in_copy(kind)
         elif not self._state.skipping:
+            self._desk.bench.reset()
             try:
                 self._task = self._handlers[kind](message)
             except Turned as turned:

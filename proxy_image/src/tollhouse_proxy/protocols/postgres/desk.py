@@ -124,7 +124,8 @@ class Desk:
             portal = self.state.names.portal(name)
             if portal is None:
                 raise Turned(refuse.error("34000", f'cursor "{name}" does not exist'))
-            return self.renewed(portal.prepared)
+            # What the portal runs need not be what its statement was prepared as: it may be bound anew.
+            return replace(self.renewed(portal.prepared), rewritten=portal.rewritten, renewed=True)
         return None
 
     def renewed(self, prepared: Prepared) -> Prepared:

@@ -237,6 +237,11 @@ class ExecuteTask(_Task):
         if known is None or permitted.obligations != prepared.obligations or prepared.renewed:
             known = self._asked_for(prepared, statement, permitted)
         if portal.rewritten is not None and known.text != portal.rewritten.text:
+            if portal.run is not None:
+                raise CannotRewrite(
+                    "the policies have changed while this portal was open",
+                    "Run the statement again: what it may show is different now.",
+                )
             self._bind_anew(portal, portal.bind, known)
         return known
 

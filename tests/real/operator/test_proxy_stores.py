@@ -91,7 +91,7 @@ def test_every_store_is_the_port_it_stands_for() -> None:
 async def test_a_bundle_is_yielded_now_and_after_every_policy_edit(
     tollhouse: Installed, place: str, stores: KubernetesStores
 ) -> None:
-    async with aclosing(stores.bundles.watch()) as bundles:  # type: ignore[type-var]
+    async with aclosing(stores.bundles.watch()) as bundles:
         assert "orders" in await following(bundles)
         await in_thread(tollhouse.plane.apply, access_policy(place, tables=("gems",)))
         assert "gems" in await following(bundles)
@@ -128,7 +128,7 @@ async def test_a_watch_outlives_the_api_server(
     tollhouse: Installed, place: str, stores: KubernetesStores
 ) -> None:
     await in_thread(tollhouse.plane.apply, access_policy(place, tables=("before",)))
-    async with aclosing(stores.bundles.watch()) as bundles:  # type: ignore[type-var]
+    async with aclosing(stores.bundles.watch()) as bundles:
         while "before" not in await following(bundles):
             continue
         await in_thread(tollhouse.plane.pause)
@@ -194,7 +194,7 @@ async def test_a_waiting_proxy_sees_the_vote_at_once(
     tollhouse: Installed, place: str, stores: KubernetesStores
 ) -> None:
     made = await stores.approvals.create(request_of())
-    async with aclosing(stores.approvals.watch(made.name)) as changes:  # type: ignore[type-var]
+    async with aclosing(stores.approvals.watch(made.name)) as changes:
         assert (await following(changes)).spec.votes == ()
         await in_thread(
             tollhouse.plane.kubectl, "-n", place, "patch", "approvalrequest", made.name, "--type=merge",
@@ -209,7 +209,7 @@ async def test_the_watch_of_a_request_ends_with_it(
     tollhouse: Installed, place: str, stores: KubernetesStores
 ) -> None:
     made = await stores.approvals.create(request_of())
-    async with aclosing(stores.approvals.watch(made.name)) as changes:  # type: ignore[type-var]
+    async with aclosing(stores.approvals.watch(made.name)) as changes:
         await following(changes)
         await in_thread(
             tollhouse.plane.kubectl, "-n", place, "delete", "approvalrequest", made.name, check=True
@@ -246,7 +246,7 @@ async def test_a_phase_is_not_written_on_a_request_that_has_changed(
 
 async def settled(stores: KubernetesStores, name: str) -> ApprovalRequest:
     """The request once the operator has said its first word about it."""
-    async with aclosing(stores.approvals.watch(name)) as changes:  # type: ignore[type-var]
+    async with aclosing(stores.approvals.watch(name)) as changes:
         while not (seen := await following(changes)).status.conditions:
             continue
         return seen

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,12 +63,14 @@ class KubernetesApprovals:
         ]
         return sorted(wanted, key=_created, reverse=True)
 
-    async def watch(self, name: str) -> AsyncIterator[ApprovalRequest]:
+    async def watch(self, name: str) -> AsyncGenerator[ApprovalRequest, None]:
         """See ApprovalStore.watch."""
-        async for document in watch_one(self._api, self._collection, name, self._troubled):
-            if document is None:
-                return
-            yield _parse(document)
+        changes = watch_one(self._api, self._collection, name, self._troubled)
+        async with aclosing(changes):
+            async for document in changes:
+                if document is None:
+                    return
+                yield _parse(document)
 
     async def set_phase(self, request: ApprovalRequest, phase: Phase, message: str) -> bool:
         """See ApprovalStore.set_phase. The version in the patch makes the API server refuse it if

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from tollhouse_proxy.adapters.kubernetes.client import Api
 from tollhouse_proxy.adapters.kubernetes.watching import watch_one
@@ -21,14 +22,16 @@ class KubernetesBundles:
         self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
         self._name = f"{connection}-bundle"
 
-    async def watch(self) -> AsyncIterator[str]:
+    async def watch(self) -> AsyncGenerator[str, None]:
         """See BundleStore.watch."""
         last: str | None = None
-        async for found in watch_one(self.api, self._collection, self._name, self._troubled):
-            text = ((found or {}).get("data") or {}).get(BUNDLE_KEY)
-            if isinstance(text, str) and text != last:
-                last = text
-                yield text
+        changes = watch_one(self.api, self._collection, self._name, self._troubled)
+        async with aclosing(changes):
+            async for found in changes:
+                text = ((found or {}).get("data") or {}).get(BUNDLE_KEY)
+                if isinstance(text, str) and text != last:
+                    last = text
+                    yield text
 
     def _troubled(self, why: str) -> None:
         log.warning("bundle %s: %s; the last bundle stays in force", self._name, why)

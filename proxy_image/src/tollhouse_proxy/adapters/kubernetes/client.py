@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 
 import aiohttp
@@ -74,7 +74,7 @@ class Api:
         """A JSON merge patch (RFC 7396); with metadata.resourceVersion it is conditional."""
         return await self._call("PATCH", path, {}, body, "application/merge-patch+json")
 
-    async def watch(self, path: str, **query: str) -> AsyncIterator[tuple[str, Document]]:
+    async def watch(self, path: str, **query: str) -> AsyncGenerator[tuple[str, Document], None]:
         """(type, object) of one watch request until the server ends it. Raises like a call."""
         client = await self._connected()
         wanted = {"watch": "true", "allowWatchBookmarks": "true", **query}
@@ -88,7 +88,7 @@ class Api:
                 if event["type"] == "ERROR":
                     raise _error(int(found.get("code", 500)), json.dumps(found))
                 yield str(event["type"]), found
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
             raise StoreUnavailable(f"the watch of {path} was cut: {_short(error)}") from error
         finally:
             response.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from tollhouse_proxy.adapters.kubernetes.client import Api, Document, Expired, NotFound
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
@@ -38,7 +39,7 @@ class BackOff:
 
 async def watch_one(
     api: Api, collection: str, name: str, troubled: Troubled
-) -> AsyncIterator[Document | None]:
+) -> AsyncGenerator[Document | None, None]:
     """The object `name` of `collection` now and after every change; None when it is not there.
 
     Each (re)connection reads the object first, so nothing that happened in between is missed
@@ -59,14 +60,15 @@ async def watch_one(
             query = {"fieldSelector": f"metadata.name={name}"}
             if version is not None:
                 query["resourceVersion"] = version
-            async for kind, found in api.watch(collection, **query):
-                if kind == "BOOKMARK":
-                    continue
-                back_off.reset()
-                version = _version(found) if kind != "DELETED" else None
-                if version != seen:
-                    seen = version
-                    yield found if version is not None else None
+            async with aclosing(api.watch(collection, **query)) as events:
+                async for kind, found in events:
+                    if kind == "BOOKMARK":
+                        continue
+                    back_off.reset()
+                    version = _version(found) if kind != "DELETED" else None
+                    if version != seen:
+                        seen = version
+                        yield found if version is not None else None
             if asyncio.get_running_loop().time() - began < SHORT_WATCH_SECONDS:
                 await back_off.wait()  # a server that ends watches at once must not be hammered
             else:

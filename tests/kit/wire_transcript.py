@@ -255,7 +255,11 @@ class Transcript:
             self.backend(*answers, *([ReadyForQuery(status).encode()] if synced else []))
 
     def _answer(self, text: str) -> str:
-        known = {"SHOW search_path": self.path, "fingerprint?": self.fingerprint, "snapshot?": f"s-{self.fingerprint}"}
+        known = {
+            "SHOW search_path": self.path,
+            "fingerprint?": self.fingerprint,
+            "snapshot?": f"s-{self.fingerprint}",
+        }
         return known.get(text, f"rows of {text} at {self.fingerprint}")
 
 
@@ -288,7 +292,9 @@ def ready(status: str = "I") -> bytes:
     return ReadyForQuery(status).encode()
 
 
-def error(code: str = "22012", words: str = "division by zero", severity: str = "ERROR", **more: str) -> bytes:
+def error(
+    code: str = "22012", words: str = "division by zero", severity: str = "ERROR", **more: str
+) -> bytes:
     return backend.Report("E", {"S": severity, "V": severity, "C": code, "M": words, **more}).encode()
 
 

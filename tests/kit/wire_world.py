@@ -1,7 +1,7 @@
 """A proxy in this process, before a real PostgreSQL, with everything but the wire kept simple.
 
-The prover knows fixed tokens, the credential is given, the judge allows everything unless told otherwise. What is
-real: sockets, TLS, the protocol, SQL, the backend.
+The prover knows fixed tokens, the credential is given, the judge allows everything unless told otherwise.
+What is real: sockets, TLS, the protocol, SQL, the backend.
 """
 
 from __future__ import annotations
@@ -218,7 +218,9 @@ class WireWorld:
 
     def served(self) -> Served:
         server = self.server
-        ca = server.ca_file.read_text() if server.ca_file and self.backend_tls is TlsMode.VERIFY_FULL else None
+        ca = (
+            server.ca_file.read_text() if server.ca_file and self.backend_tls is TlsMode.VERIFY_FULL else None
+        )
         host = str(server.socket_dir) if self.over_socket else server.host
         target = Target(host, server.port, self.backend_tls, ca)
         return Served(

@@ -13,11 +13,13 @@ from kit.postgres import Postgres
 from kit.wire_world import WireWorld, running
 
 SHOP = """
-CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL, email text, tenant int NOT NULL DEFAULT 1, card bigint);
+CREATE TABLE customers (
+  id int PRIMARY KEY, name text NOT NULL, email text, tenant int NOT NULL DEFAULT 1, card bigint);
 INSERT INTO customers VALUES (1, 'ann', 'ann@shop.example', 1, 4111111111111111),
   (2, 'bob', 'bob@shop.example', 2, 5500005555555559), (3, 'cyd', NULL, 1, NULL);
 CREATE TABLE notes (id serial PRIMARY KEY, body text, extra jsonb, tags text[]);
-INSERT INTO notes (body, extra, tags) VALUES ('card 4111 1111 1111 1111 ok', '{"card": "4111111111111111"}', '{x,4111111111111111}');
+INSERT INTO notes (body, extra, tags) VALUES
+  ('card 4111 1111 1111 1111 ok', '{"card": "4111111111111111"}', '{x,4111111111111111}');
 CREATE TABLE numbers AS SELECT n, 'row ' || n AS label FROM generate_series(1, 5000) AS n;
 """
 

@@ -85,7 +85,7 @@ def test_psycopg_pipelines(world: WireWorld) -> None:
 
 def test_an_error_in_a_pipeline_skips_to_the_next_sync(world: WireWorld) -> None:
     with connect(world) as client:
-        with pytest.raises(psycopg.errors.DivisionByZero), client.pipeline() as pipeline:
+        with pytest.raises(psycopg.errors.DivisionByZero), client.pipeline() as pipeline:  # noqa: PT012
             client.execute("INSERT INTO customers VALUES (60, 'x')")
             client.execute("SELECT 1/0")
             pipeline.sync()
@@ -93,11 +93,10 @@ def test_an_error_in_a_pipeline_skips_to_the_next_sync(world: WireWorld) -> None
 
 
 def test_server_side_cursors_and_row_limited_execution(world: WireWorld) -> None:
-    with connect(world) as client, client.transaction():
-        with client.cursor("walk") as cursor:
-            cursor.execute("SELECT n FROM numbers ORDER BY n")
-            assert cursor.fetchmany(3) == [(1,), (2,), (3,)]
-            assert len(cursor.fetchall()) == 4997
+    with connect(world) as client, client.transaction(), client.cursor("walk") as cursor:
+        cursor.execute("SELECT n FROM numbers ORDER BY n")
+        assert cursor.fetchmany(3) == [(1,), (2,), (3,)]
+        assert len(cursor.fetchall()) == 4997
 
 
 def test_copy_in_and_out(world: WireWorld) -> None:
@@ -113,13 +112,13 @@ def test_copy_in_and_out(world: WireWorld) -> None:
 
 def test_a_copy_that_fails_leaves_the_session_in_sync(world: WireWorld) -> None:
     with connect(world) as client:
-        with (
+        with (  # noqa: PT012
             pytest.raises(psycopg.errors.InvalidTextRepresentation),
             client.cursor().copy("COPY customers (id, name) FROM STDIN") as copy,
         ):
             for _ in range(2000):
                 copy.write("not a number\tx\n")
-        with (
+        with (  # noqa: PT012
             pytest.raises(ZeroDivisionError),
             client.cursor().copy("COPY customers (id, name) FROM STDIN") as copy,
         ):
@@ -183,7 +182,8 @@ def test_tables_made_and_used_in_one_pipeline(world: WireWorld) -> None:
 
 def test_tables_made_and_used_in_one_text(world: WireWorld) -> None:
     with connect(world) as client:
-        text = "CREATE TABLE at_once (id int); INSERT INTO at_once VALUES (1), (2); SELECT id FROM at_once ORDER BY id"
+        made = "CREATE TABLE at_once (id int); INSERT INTO at_once VALUES (1), (2)"
+        text = f"{made}; SELECT id FROM at_once ORDER BY id"
         cursor = client.execute(text)
         assert cursor.nextset()
         assert cursor.rowcount == 2
@@ -204,7 +204,9 @@ def test_custom_types_are_found_by_drivers_that_look_them_up(world: WireWorld) -
     async def ask() -> list[object]:
         client = await connect_asyncpg(world)
         try:
-            row = await client.fetchrow("SELECT 'sad'::mood AS m, ROW(1, 'x')::pair AS p, ARRAY['sad']::mood[] AS l")
+            row = await client.fetchrow(
+                "SELECT 'sad'::mood AS m, ROW(1, 'x')::pair AS p, ARRAY['sad']::mood[] AS l"
+            )
             return [row["m"], tuple(row["p"]), row["l"]]
         finally:
             await client.close()

@@ -101,7 +101,7 @@ def test_a_denial_in_a_transaction_with_parameters(client: psycopg.Connection) -
 
 
 def test_a_denial_in_a_pipeline_undoes_what_stood_before_it(client: psycopg.Connection) -> None:
-    with pytest.raises(psycopg.errors.InsufficientPrivilege), client.pipeline() as pipeline:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), client.pipeline() as pipeline:  # noqa: PT012
         client.execute("INSERT INTO customers (id, name) VALUES (%s, 'x')", (78,))
         client.execute("DELETE FROM customers WHERE id = %s", (1,))
         client.execute("INSERT INTO customers (id, name) VALUES (%s, 'x')", (79,))

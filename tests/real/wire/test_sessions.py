@@ -27,6 +27,7 @@ from tollhouse_proxy.runtime.session import TimeLimits
 pytestmark = pytest.mark.postgres
 Serve = Callable[[WireWorld], WireWorld]
 REQUEST = "orders-db-x7k2p"
+RUNNING = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '{}' AND state = 'active'"
 
 
 def connect(world: WireWorld, **options: object) -> psycopg.Connection:
@@ -124,7 +125,7 @@ def test_a_client_that_leaves_withdraws_its_request(world: WireWorld, people: Pe
 def test_a_cancel_stops_a_running_statement_with_our_own_key(world: WireWorld) -> None:
     with connect(world) as client, ThreadPoolExecutor() as pool:
         running = pool.submit(client.execute, "SELECT pg_sleep(30)")
-        wait.until(lambda: world.server.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)' AND state = 'active'") != "0")
+        wait.until(lambda: world.server.value(RUNNING.format("%pg_sleep(30)")) != "0")
         client.cancel_safe(timeout=5)
         with pytest.raises(psycopg.errors.QueryCanceled):
             running.result(5)
@@ -136,7 +137,9 @@ def test_a_cancel_with_a_wrong_key_does_nothing(world: WireWorld) -> None:
     with connect(world) as client:
         pid = client.info.backend_pid
         with socket.create_connection((world.host, world.port), timeout=5) as other:
-            other.sendall((16).to_bytes(4, "big") + (80877102).to_bytes(4, "big") + pid.to_bytes(4, "big") + b"nope")
+            other.sendall(
+                (16).to_bytes(4, "big") + (80877102).to_bytes(4, "big") + pid.to_bytes(4, "big") + b"nope"
+            )
             assert other.recv(10) == b""
         assert client.execute("SELECT 1").fetchone() == (1,)
 
@@ -176,7 +179,7 @@ def test_a_busy_session_ends_at_its_maximum(postgres: Postgres, shop: str, serve
         assert monotonic() - begun < 2.5
         assert found.value.sqlstate == "57P01"
     wait.until(
-        lambda: world.server.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)' AND state = 'active'") == "0",
+        lambda: world.server.value(RUNNING.format("%pg_sleep(20)")) == "0",
         what="the backend was told to stop",
     )
 
@@ -208,7 +211,7 @@ def test_a_drain_lets_running_statements_end(world: WireWorld) -> None:
     with connect(world) as idle, connect(world) as busy, ThreadPoolExecutor() as pool:
         loop = wait.until(lambda: world.loop)
         running = pool.submit(busy.execute, "SELECT pg_sleep(1), 7")
-        wait.until(lambda: world.server.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(1)%' AND state = 'active'") != "0")
+        wait.until(lambda: world.server.value(RUNNING.format("SELECT pg_sleep(1)%")) != "0")
         draining = asyncio.run_coroutine_threadsafe(world.serving.drain(10), loop)
         assert ended(idle)[0] == "57P01"
         assert running.result(5).fetchone() == ("", 7)
@@ -233,8 +236,8 @@ def test_an_error_of_ours_ends_one_session_and_no_other(
             raise RuntimeError("secret payload")
         return honest(self, text)
 
-    honest = Desk.read
-    monkeypatch.setattr(Desk, "read", broken)
+    honest = Desk.understood
+    monkeypatch.setattr(Desk, "understood", broken)
     with connect(world) as one, connect(world) as other:
         with pytest.raises(psycopg.OperationalError) as found:
             one.execute("SELECT 'boom'")
@@ -273,7 +276,9 @@ def test_replication_and_foreign_encodings_are_refused_in_words(world: WireWorld
 
 
 def test_harmless_startup_settings_arrive_and_survive_reset(world: WireWorld) -> None:
-    with connect(world, options="'-c extra_float_digits=2 -c TimeZone=Asia/Tokyo'", application_name="probe") as client:
+    with connect(
+        world, options="'-c extra_float_digits=2 -c TimeZone=Asia/Tokyo'", application_name="probe"
+    ) as client:
         client.execute("SET TimeZone = 'UTC'")
         client.execute("RESET ALL")
         assert client.execute("SHOW timezone").fetchone() == ("Asia/Tokyo",)
@@ -281,21 +286,28 @@ def test_harmless_startup_settings_arrive_and_survive_reset(world: WireWorld) ->
         assert world.gate.sessions[0].session.application_name == "probe"
 
 
-def test_a_backend_that_is_down_is_08006(postgres: Postgres, shop: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_that_is_down_is_08006(
+    postgres: Postgres, shop: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = WireWorld(postgres, shop)
     from tollhouse_proxy.exchange import Target
     from tollhouse_proxy.protocols.postgres.served import Served
 
     monkeypatch.setattr(
-        WireWorld, "served",
-        lambda self: Served("shop", "orders-db", Target("127.0.0.1", 1, TlsMode.DISABLE), shop, requires_tls=False),
+        WireWorld,
+        "served",
+        lambda self: Served(
+            "shop", "orders-db", Target("127.0.0.1", 1, TlsMode.DISABLE), shop, requires_tls=False
+        ),
     )
     serve(world)
     with pytest.raises(psycopg.OperationalError, match="the backend cannot be reached"):
         connect(world)
 
 
-def test_a_wrong_credential_does_not_tell_the_client_about_it(postgres: Postgres, shop: str, serve: Serve) -> None:
+def test_a_wrong_credential_does_not_tell_the_client_about_it(
+    postgres: Postgres, shop: str, serve: Serve
+) -> None:
     world = serve(WireWorld(postgres, shop, username="vault-generated", password="wrong"))
     with pytest.raises(psycopg.OperationalError, match="did not accept the credential") as found:
         connect(world)
@@ -305,7 +317,9 @@ def test_a_wrong_credential_does_not_tell_the_client_about_it(postgres: Postgres
 # ---------------------------------------------------------------- TLS and log-in methods
 
 
-def test_a_token_is_asked_for_under_tls_only(postgres: Postgres, shop: str, serve: Serve, tls_dir: Path) -> None:
+def test_a_token_is_asked_for_under_tls_only(
+    postgres: Postgres, shop: str, serve: Serve, tls_dir: Path
+) -> None:
     world = serve(WireWorld(postgres, shop, tls_dir=tls_dir, requires_tls=True))
     with pytest.raises(psycopg.OperationalError, match="served under TLS only"):
         connect(world, sslmode="disable")
@@ -319,7 +333,9 @@ def test_the_kinds_of_login_a_backend_may_ask_for(tls_postgres: Postgres, serve:
     for name in ("kit_md5", "kit_cleartext", "kit_trust"):
         _, password = tls_postgres.create_role(name)
         world = serve(
-            WireWorld(tls_postgres, database, backend_tls=TlsMode.VERIFY_FULL, username=name, password=password)
+            WireWorld(
+                tls_postgres, database, backend_tls=TlsMode.VERIFY_FULL, username=name, password=password
+            )
         )
         with connect(world) as client:
             assert client.execute("SELECT current_user").fetchone() == (name,)
@@ -334,11 +350,15 @@ def test_scram_with_and_without_channel_binding(tls_postgres: Postgres, serve: S
         assert found == (mode is not TlsMode.DISABLE,)
 
 
-def test_a_clear_password_is_not_given_away_without_verified_tls(tls_postgres: Postgres, serve: Serve) -> None:
+def test_a_clear_password_is_not_given_away_without_verified_tls(
+    tls_postgres: Postgres, serve: Serve
+) -> None:
     database = tls_postgres.create_database()
     _, password = tls_postgres.create_role("kit_cleartext")
     for mode in (TlsMode.DISABLE, TlsMode.REQUIRE):
-        world = serve(WireWorld(tls_postgres, database, backend_tls=mode, username="kit_cleartext", password=password))
+        world = serve(
+            WireWorld(tls_postgres, database, backend_tls=mode, username="kit_cleartext", password=password)
+        )
         with pytest.raises(psycopg.OperationalError, match="clear text"):
             connect(world)
 

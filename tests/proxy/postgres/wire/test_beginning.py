@@ -101,7 +101,7 @@ def test_bytes_behind_a_request_for_encryption_end_the_connection(first: bytes) 
     talk.client(first + HELLO)
     assert talk.closed is not None
     assert talk.closed.reason is EndReason.PROTOCOL
-    assert b"S" != raw(talk)[:1]
+    assert raw(talk)[:1] != b"S"
 
 
 def test_plain_bytes_while_the_handshake_runs_end_the_connection() -> None:
@@ -143,7 +143,15 @@ def test_clients_of_protocol_3_2_get_a_long_key() -> None:
 
 @pytest.mark.parametrize(
     "first",
-    [b"GET / HTTP/1.1\r\n", b"\0\0\0\0", b"\0\0\0\x07", b"\x16\x03\x01\x02\0", b"\0\0\x27\x11", HELLO[:-1] + b"x", b"\0\0\0\x09\0\x03\0\0x"],
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"\0\0\0\0",
+        b"\0\0\0\x07",
+        b"\x16\x03\x01\x02\0",
+        b"\0\0\x27\x11",
+        HELLO[:-1] + b"x",
+        b"\0\0\0\x09\0\x03\0\0x",
+    ],
 )
 def test_what_is_no_startup_packet_ends_the_connection(first: bytes) -> None:
     talk = Transcript()
@@ -187,7 +195,9 @@ def test_a_backend_that_does_not_keep_the_pinned_settings_is_left() -> None:
     talk.machine.receive(Proven(ANN))
     talk.machine.receive(CredentialLent("app", Secret("pw")))
     talk.machine.receive(BackendOpened())
-    talk.backend(Authentication(0).encode(), ParameterStatus("client_encoding", "SQL_ASCII").encode(), ready())
+    talk.backend(
+        Authentication(0).encode(), ParameterStatus("client_encoding", "SQL_ASCII").encode(), ready()
+    )
     assert said(talk.to_client()[-1])["C"] == "08006"
 
 

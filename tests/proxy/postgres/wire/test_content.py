@@ -101,7 +101,9 @@ def test_copied_lines_and_binary_rows_are_masked() -> None:
     text=st.text("abcdef ", min_size=1, max_size=30),
     cuts=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4), st.text("XYZ", max_size=6)), max_size=4),
 )
-def test_positions_outside_replacements_come_back_exactly(text: str, cuts: list[tuple[int, int, str]]) -> None:
+def test_positions_outside_replacements_come_back_exactly(
+    text: str, cuts: list[tuple[int, int, str]]
+) -> None:
     edits: list[Edit] = []
     for start, length, words in sorted(cuts):
         begin = max(start, edits[-1].end if edits else 0)

@@ -107,7 +107,9 @@ def test_a_denied_parse_discards_up_to_sync(talk: Transcript) -> None:
 
 
 def test_a_denial_in_a_pipeline_fails_it_at_the_backend_and_leaves_names_true(talk: Transcript) -> None:
-    talk.client(parse("SELECT 1", "a"), bind("a"), execute(), parse("DELETE t", "b"), bind("b"), execute(), SYNC)
+    talk.client(
+        parse("SELECT 1", "a"), bind("a"), execute(), parse("DELETE t", "b"), bind("b"), execute(), SYNC
+    )
     sent = talk.to_backend()
     assert [one[:1] for one in sent] == [b"P", b"B", b"E", b"P", b"S"]
     assert DENIED_TEXT.encode() in sent[3]

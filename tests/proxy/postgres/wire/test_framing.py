@@ -12,7 +12,8 @@ from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.wire.framing import Framer
 
 messages = st.lists(
-    st.tuples(st.sampled_from([b"Q", b"P", b"d"]), st.binary(max_size=30)).map(lambda one: message(*one)), max_size=12
+    st.tuples(st.sampled_from([b"Q", b"P", b"d"]), st.binary(max_size=30)).map(lambda one: message(*one)),
+    max_size=12,
 )
 
 
@@ -46,7 +47,16 @@ def test_a_whole_chunk_is_handed_on_without_a_copy() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"Q\0\0\0\0", b"Q\0\0\0\x03", b"Q\xff\xff\xff\xff", b"Q\x7f\xff\xff\xff", b"S\0\0\0\x05", b"Z\0\0\0\x05", b"\0\0\0\0\x04"]
+    "header",
+    [
+        b"Q\0\0\0\0",
+        b"Q\0\0\0\x03",
+        b"Q\xff\xff\xff\xff",
+        b"Q\x7f\xff\xff\xff",
+        b"S\0\0\0\x05",
+        b"Z\0\0\0\x05",
+        b"\0\0\0\0\x04",
+    ],
 )
 def test_a_bad_header_is_refused_before_its_body_comes(header: bytes) -> None:
     framer = Framer("a client", frontend.CAPS)

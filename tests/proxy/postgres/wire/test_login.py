@@ -61,7 +61,17 @@ def test_a_server_may_not_let_us_in_before_it_proved_itself() -> None:
         one.step(Authentication(0))
 
 
-@pytest.mark.parametrize("request_", [Authentication(7), Authentication(3), Authentication(5, b"x"), Authentication(11, b"r=x"), Authentication(10, b"OAUTHBEARER\0\0"), Authentication(10, b"SCRAM-SHA-256-PLUS\0\0")])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Authentication(7),
+        Authentication(3),
+        Authentication(5, b"x"),
+        Authentication(11, b"r=x"),
+        Authentication(10, b"OAUTHBEARER\0\0"),
+        Authentication(10, b"SCRAM-SHA-256-PLUS\0\0"),
+    ],
+)
 def test_methods_that_are_not_safe_or_not_spoken_are_refused(request_: Authentication) -> None:
     with pytest.raises(LoginFailed):
         login().step(request_)
@@ -90,7 +100,11 @@ def test_harmless_settings_go_on_and_pinned_ones_are_ours() -> None:
 
 def test_options_are_read_as_the_server_reads_them() -> None:
     text = r"-c search_path=a\ b,public --statement-timeout=5s -cgeqo=off"
-    assert wishes(("options", text)) == {"search_path": "a b,public", "statement_timeout": "5s", "geqo": "off"}
+    assert wishes(("options", text)) == {
+        "search_path": "a b,public",
+        "statement_timeout": "5s",
+        "geqo": "off",
+    }
 
 
 @pytest.mark.parametrize(

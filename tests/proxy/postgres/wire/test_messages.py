@@ -21,11 +21,17 @@ shorts = st.integers(-(2**15), 2**15 - 1)
 ints = st.integers(-(2**31), 2**31 - 1)
 formats = st.lists(st.integers(0, 1), max_size=1).map(tuple)
 field = st.builds(backend.Field, plain, oids, shorts, oids, shorts, ints, shorts)
+bits = st.integers(0, 1)
 codes = st.text("SVCMDHPpqWstcdnFLR", min_size=1, max_size=1)
+
+
+def several(one: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(one, max_size=4).map(tuple)
+
 
 MESSAGES: dict[str, tuple[st.SearchStrategy[Any], Callable[[bytes], Any]]] = {
     "Query": (st.builds(frontend.Query, plain), frontend.Query.parse),
-    "Parse": (st.builds(frontend.Parse, names, plain, st.lists(oids, max_size=4).map(tuple)), frontend.Parse.parse),
+    "Parse": (st.builds(frontend.Parse, names, plain, several(oids)), frontend.Parse.parse),
     "Bind": (st.builds(frontend.Bind, names, names, formats, values, formats), frontend.Bind.parse),
     "Describe": (st.builds(frontend.Describe, st.sampled_from("SP"), names), frontend.Describe.parse),
     "Close": (st.builds(frontend.Close, st.sampled_from("SP"), names), frontend.Close.parse),
@@ -38,11 +44,12 @@ MESSAGES: dict[str, tuple[st.SearchStrategy[Any], Callable[[bytes], Any]]] = {
     "CopyData": (st.builds(frontend.CopyData, octets), frontend.CopyData.parse),
     "CopyFail": (st.builds(frontend.CopyFail, names), frontend.CopyFail.parse),
     "FunctionCall": (
-        st.builds(frontend.FunctionCall, oids, formats, values, st.integers(0, 1)), frontend.FunctionCall.parse
+        st.builds(frontend.FunctionCall, oids, formats, values, bits), frontend.FunctionCall.parse
     ),
     "Authentication": (st.builds(backend.Authentication, ints, octets), backend.Authentication.parse),
     "BackendKeyData": (
-        st.builds(backend.BackendKeyData, oids, st.binary(min_size=4, max_size=256)), backend.BackendKeyData.parse
+        st.builds(backend.BackendKeyData, oids, st.binary(min_size=4, max_size=256)),
+        backend.BackendKeyData.parse,
     ),
     "ParameterStatus": (st.builds(backend.ParameterStatus, names, names), backend.ParameterStatus.parse),
     "ReadyForQuery": (st.builds(backend.ReadyForQuery, st.sampled_from("ITE")), backend.ReadyForQuery.parse),
@@ -51,7 +58,7 @@ MESSAGES: dict[str, tuple[st.SearchStrategy[Any], Callable[[bytes], Any]]] = {
         backend.NegotiateProtocolVersion.parse,
     ),
     "RowDescription": (
-        st.builds(backend.RowDescription, st.lists(field, max_size=4).map(tuple)), backend.RowDescription.parse
+        st.builds(backend.RowDescription, several(field)), backend.RowDescription.parse
     ),
     "ParameterDescription": (
         st.builds(backend.ParameterDescription, st.lists(oids, max_size=4).map(tuple)),
@@ -67,7 +74,7 @@ MESSAGES: dict[str, tuple[st.SearchStrategy[Any], Callable[[bytes], Any]]] = {
         st.builds(backend.NotificationResponse, oids, names, names), backend.NotificationResponse.parse
     ),
     "CopyResponse": (
-        st.builds(backend.CopyResponse, st.just("H"), st.integers(0, 1), st.lists(shorts, max_size=4).map(tuple)),
+        st.builds(backend.CopyResponse, st.just("H"), bits, several(shorts)),
         lambda body: backend.CopyResponse.parse("H", body),
     ),
 }  # fmt: skip
@@ -113,12 +120,20 @@ def test_a_query_holds_exactly_one_nul_at_its_end() -> None:
 
 
 def test_lengths_and_counts_are_never_believed() -> None:
-    for body in (b"p\0s\0\0\0\0\x01\x7f\xff\xff\xff", b"p\0s\0\0\0\xff\xff", b"p\0s\0\0\0\0\x01\xff\xff\xff\xfe"):
+    for body in (
+        b"p\0s\0\0\0\0\x01\x7f\xff\xff\xff",
+        b"p\0s\0\0\0\xff\xff",
+        b"p\0s\0\0\0\0\x01\xff\xff\xff\xfe",
+    ):
         with pytest.raises(ProtocolError):
             frontend.Bind.parse(body)
 
 
-@given(major=st.just(3), minor=st.integers(0, 9999), pairs=st.lists(st.tuples(names.filter(bool), names), max_size=5))
+@given(
+    major=st.just(3),
+    minor=st.integers(0, 9999),
+    pairs=st.lists(st.tuples(names.filter(bool), names), max_size=5),
+)
 def test_startup_messages_survive(major: int, minor: int, pairs: list[tuple[str, str]]) -> None:
     message = startup.StartupMessage(major, minor, tuple(pairs))
     assert startup.parse_startup(message.encode()) == message

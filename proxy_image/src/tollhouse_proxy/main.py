@@ -23,6 +23,7 @@ from tollhouse_proxy.adapters.audit.sinks import AuditSinks, UnsupportedSink, ou
 from tollhouse_proxy.adapters.clock import SystemClock
 from tollhouse_proxy.adapters.status import StatusServer
 from tollhouse_proxy.adapters.stores import Stores, open_stores
+from tollhouse_proxy.explaining.command import main as explain
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.guard.house import House
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    if arguments[:1] == ["explain"]:
+        return explain(arguments[1:])
     if arguments:
         print(f"unknown argument {arguments[0]!r}: settings are read from TOLLHOUSE_*", file=sys.stderr)  # noqa: T201
         return EXIT_CONFIGURATION

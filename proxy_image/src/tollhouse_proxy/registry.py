@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import uuid4
 
 from tollhouse_core.clock import Clock
+from tollhouse_core.decision import Obligations
+from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_proxy.exchange import MachineFactory, Target, TlsMode
 from tollhouse_proxy.ports.judging import Gate
 from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.conversation import Surroundings
+from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.factory import PostgresFactory
 from tollhouse_proxy.protocols.postgres.served import Served
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
+from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, SessionSettings, Statement
 from tollhouse_proxy.protocols.postgres.sql_dialect import sql_dialect
 
 
@@ -38,7 +43,22 @@ class Foundation:
     mask_keys: MaskKeys
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Machines that are watched: `operations()` are those they made of the statements they read, and
+    `rewritten(operation, obligations)` is the text that would be sent for one. It raises ValueError, with
+    words, where the obligations cannot be kept."""
+
+    factory: MachineFactory
+    operations: Callable[[], Sequence[Operation]]
+    rewritten: Callable[[Operation, Obligations], str]
+
+
 def _postgres(foundation: Foundation) -> MachineFactory:
+    return _postgres_machines(foundation, sql_dialect(foundation.mask_keys))
+
+
+def _postgres_machines(foundation: Foundation, dialect: Dialect) -> MachineFactory:
     def served() -> Served | None:
         standing = foundation.standing()
         return _served_postgres(standing) if standing else None
@@ -47,13 +67,38 @@ def _postgres(foundation: Foundation) -> MachineFactory:
         Surroundings(
             served=served,
             gate=foundation.gate,
-            dialect=sql_dialect(foundation.mask_keys),
+            dialect=dialect,
             clock=foundation.clock,
             shelf=CatalogShelf(),
             cancels=CancelRegistry(),
             noise=secrets.token_bytes,
             session_id=lambda: uuid4().hex,
         )
+    )
+
+
+def _postgres_explained(foundation: Foundation) -> Explained:
+    dialect = sql_dialect(foundation.mask_keys)
+    seen: list[Statement] = []
+
+    def understand(text: str, catalog: Any, settings: SessionSettings) -> tuple[Statement, ...]:
+        statements = dialect.understand(text, catalog, settings)
+        seen.extend(statements)
+        return statements
+
+    def rewritten(operation: Operation, obligations: Obligations) -> str:
+        statement = next((one for one in seen if one.operation is operation), None)
+        if statement is None:
+            return operation.text
+        try:
+            return dialect.rewrite(statement, obligations).text
+        except CannotRewrite as error:
+            raise ValueError(f"{error.message} {error.hint}".strip()) from None
+
+    return Explained(
+        factory=_postgres_machines(foundation, replace(dialect, understand=understand)),
+        operations=lambda: [one.operation for one in seen],
+        rewritten=rewritten,
     )
 
 
@@ -76,3 +121,9 @@ def _served_postgres(standing: Standing) -> Served | None:
 
 
 PROTOCOLS: Mapping[str, Callable[[Foundation], MachineFactory]] = {"postgres": _postgres}
+EXPLAINED: Mapping[str, Callable[[Foundation], Explained]] = {"postgres": _postgres_explained}
+
+
+def shown_keys() -> MaskKeys:
+    """Keys for text that is shown to people and never sent: the real ones must not be seen."""
+    return MaskKeys(namespace=b"x" * 32, connection=b"x" * 32)

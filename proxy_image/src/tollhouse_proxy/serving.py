@@ -22,6 +22,7 @@ from tollhouse_proxy.adapters.credentials.factory import credential_source
 from tollhouse_proxy.adapters.credentials.settings import POD_TOKEN, CredentialSettings
 from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.stores import Stores
+from tollhouse_proxy.backend_ca import backend_ca
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.ports.judging import Gate
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
@@ -160,7 +161,7 @@ class Serving:
 
     async def _prepare(self, bundle: PolicyBundle) -> bool:
         try:
-            ca_pem = await self._ca(bundle)
+            ca_pem = await backend_ca(bundle, self._stores.secrets)
             if self._credentials_of != bundle.connection.spec.credentials:
                 token = self._settings.token_file or POD_TOKEN
                 source = credential_source(
@@ -179,20 +180,3 @@ class Serving:
         self._standing = Standing(bundle, ca_pem)
         self._problem = ""
         return True
-
-    async def _ca(self, bundle: PolicyBundle) -> str | None:
-        target = bundle.connection.spec.postgres
-        reference = target.tls.ca_ref if target else None
-        if reference is None:
-            return None
-        values = await self._stores.secrets.read(reference.secret)
-        if reference.key not in values:
-            raise StoreRefused(f"Secret {reference.secret} has no key {reference.key}")
-        pem = values[reference.key].reveal()
-        try:
-            ssl.create_default_context(cadata=pem)
-        except ssl.SSLError:
-            raise StoreRefused(
-                f"Secret {reference.secret}, key {reference.key}: expected PEM certificates"
-            ) from None
-        return pem

@@ -28,7 +28,7 @@ def change(world, session: PsqlSession, tables: list[str]) -> float:
     return time.monotonic() - start
 
 
-def test_a_policy_change_binds_an_open_session_within_a_second(world, record_property) -> None:
+def test_a_policy_change_binds_an_open_session_within_a_second(world, told) -> None:
     with world.agent("triage") as session:
         found = []
         for _ in range(CHANGES // 2):
@@ -36,13 +36,11 @@ def test_a_policy_change_binds_an_open_session_within_a_second(world, record_pro
             found.append(change(world, session, ["orders", "customers"]))
     found.sort()
     p50, p99 = found[len(found) // 2], found[-1]  # of 50 changes the longest is the 99th percentile
-    record_property("policy change to decision, p50 seconds", round(p50, 3))
-    record_property("policy change to decision, p99 seconds", round(p99, 3))
-    print(f"policy change to first changed decision on the node: p50 {p50:.3f} s, p99 {p99:.3f} s")
+    told(f"policy change to first changed decision, {CHANGES} changes: p50 {p50:.3f} s, p99 {p99:.3f} s")
     assert p99 < 1.0, found
 
 
-def test_a_new_connection_serves_soon_after_it_was_applied(world, record_property) -> None:
+def test_a_new_connection_serves_soon_after_it_was_applied(world, told) -> None:
     connection = world.cluster.get("connection", "orders-db", "shop")
     again = {
         "apiVersion": connection["apiVersion"],
@@ -56,8 +54,7 @@ def test_a_new_connection_serves_soon_after_it_was_applied(world, record_propert
     wait.until(lambda: world.cluster.get("connection", "orders-again", "shop"), what="the Connection")
     world.cluster.kubectl(*ready, check=True, within=100)
     took = time.monotonic() - start
-    record_property("apply to Ready, seconds", round(took, 1))
-    print(f"apply to Ready on the node: {took:.1f} s")
+    told(f"Connection applied to Ready: {took:.1f} s")
     world.cluster.kubectl("delete", "connection", "orders-again", "-n", "shop", check=True, within=120)
     owned = ("deployment", "orders-again-proxy", "shop")
     wait.until(lambda: world.cluster.get(*owned) is None, within=60, what="what it owned is gone with it")

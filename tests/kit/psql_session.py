@@ -69,10 +69,6 @@ class PsqlSession:
         """Wait for a line in which `pattern` (a regular expression) is found; that line."""
         return self._until(pattern, within)[-1]
 
-    def ended(self, *, within: float = 30.0) -> str:
-        """Wait until psql has ended; what it printed last."""
-        return "\n".join(self._until(None, within))
-
     def close(self) -> None:
         """End psql, however it stands."""
         if self._process.stdin is not None and not self._process.stdin.closed:
@@ -87,7 +83,7 @@ class PsqlSession:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def _until(self, pattern: str | None, within: float) -> list[str]:
+    def _until(self, pattern: str, within: float) -> list[str]:
         end = time.monotonic() + within
         found: list[str] = []
         while True:
@@ -95,14 +91,12 @@ class PsqlSession:
                 line = self._lines.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
                 said = "\n".join(found) or "(nothing)"
-                raise GaveUp(f"psql printed no {pattern or 'end'} within {within:g} s, but: {said}") from None
+                raise GaveUp(f"psql printed no {pattern} within {within:g} s, but: {said}") from None
             if line is None:
-                if pattern is None:
-                    return found
                 said = "\n".join(found) or "(nothing)"
                 raise GaveUp(f"psql ended before it printed {pattern}: {said}")
             found.append(line)
-            if pattern is not None and re.search(pattern, line):
+            if re.search(pattern, line):
                 return found
 
     def _read(self) -> None:

@@ -139,9 +139,9 @@ def _finder(detector: Detector) -> Callable[[str], Iterator[Span]]:
 
 def _cards(text: str, pattern: re2._Regexp[str]) -> Iterator[Span]:
     for found in pattern.finditer(text):
-        offset = found.start()
-        places = [index for index, char in enumerate(found.group()) if char.isdigit()]
-        digits = [int(found.group()[index]) for index in places]
+        offset, hit = found.start(), found.group()
+        places = [index for index, char in enumerate(hit) if char.isdigit()]
+        digits = [int(hit[index]) for index in places]
         for first, last in card_spans(digits):
             yield offset + places[first], offset + places[last] + 1
 

@@ -33,12 +33,13 @@ def filter_sql(one: RowFilter, relation: Relation, names: Names) -> str:
     prefix = f"SELECT FROM {relation_name(relation)} WHERE ("
     text = f"{prefix}{one.where}\n)"
     try:
-        statements = parse(text)
-        if len(statements) != 1:
-            raise CannotRewrite("a row filter must be one condition")
-        kind, body = wrapped(statements[0].tree)
-        if set(body) - {"fromClause", "whereClause", "limitOption", "op"}:
-            raise CannotRewrite("a row filter must be one condition")
+        for candidate in (f"SELECT WHERE {one.where}", text):  # by itself first: no parenthesis of ours helps
+            statements = parse(candidate)
+            if len(statements) != 1:
+                raise CannotRewrite("a row filter must be one condition")
+            kind, body = wrapped(statements[0].tree)
+            if set(body) - {"fromClause", "whereClause", "limitOption", "op"}:
+                raise CannotRewrite("a row filter must be one condition")
         found = Findings()
         reader = Reader(home, found)
         reader.statement(kind, body, Scope())

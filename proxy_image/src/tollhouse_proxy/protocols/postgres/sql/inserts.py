@@ -116,6 +116,10 @@ def _cast_values(
     while tokens.word(index) == "(":
         index += 1
     depth = tokens.items[index].depth
+    found = tokens.find("VALUES", index, depth)
+    if found is None:
+        raise CannotRewrite("the VALUES of this INSERT could not be read safely")
+    index = found + 1
     for row_node, row_copy in zip(body["valuesLists"], given["valuesLists"], strict=True):
         items, copies = row_node["List"]["items"], row_copy["List"]["items"]
         if len(items) > len(targets):

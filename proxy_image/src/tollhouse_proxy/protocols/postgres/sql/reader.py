@@ -23,6 +23,7 @@ from .where import depends_on_literals, has_where
 
 _STATEMENTS = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 _ACTIONS = {"InsertStmt": "Insert", "UpdateStmt": "Update", "DeleteStmt": "Delete"}
+_LEAVES = frozenset({"ColumnRef", "A_Const", "ParamRef", "String", "Integer", "Float", "Boolean", "A_Star"})
 _BETWEEN = ((">=",), ("<=",))
 
 
@@ -269,6 +270,8 @@ class Reader:
                 pending += [(k, n) for name, k, n in children(node) if name not in ("relation", "method")]
                 continue
             self._expression_node(kind, node, scope)
+            if kind in _LEAVES:
+                continue
             pending += [(k, n) for name, k, n in children(node) if name not in _NAME_FIELDS]
 
     def expression(self, _name: str, body: Body, scope: Scope) -> None:

@@ -1,0 +1,87 @@
+"""What content detectors find, what they leave, and that they stay linear."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tollhouse_core.masks import Detector, DetectorName, Nullify, Partial, Redact, Token
+from tollhouse_proxy.kits.content import BadPattern, ContentScanner
+
+ALL = tuple(Detector(name) for name in DetectorName)
+
+
+def scanner(*names: str) -> ContentScanner:
+    return ContentScanner([Detector(DetectorName(name)) for name in names] or ALL, Redact("[x]"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("card 4111 1111 1111 1111.", "card [x]."),
+        ("4111-1111-1111-1111", "[x]"),
+        ("1234 4111111111111111", "1234 [x]"),
+        ("5555.5555.5555.4444 378282246310005", "[x]"),
+        ("4111 1111 1111 1112", "4111 1111 1111 1112"),
+        ("a.b+c@example.co.uk and é@ü.de", "[x] and [x]"),
+        ("DE89 3704 0044 0532 0130 00 and more", "[x] and more"),
+        ("call +49 30 1234567 now", "call [x] now"),
+        ("(555) 123-4567", "[x]"),
+        ("key AKIAIOSFODNN7EXAMPLE", "key [x]"),
+        ("-----BEGIN EC PRIVATE KEY-----\nx\n-----END EC PRIVATE KEY-----\n", "[x]\n"),
+        ("-----BEGIN PRIVATE KEY-----\ncut off", "[x]"),
+        ("2026-11-21 10:48:11.685059+00", "2026-11-21 10:48:11.685059+00"),
+        ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000001"),
+        ("192.168.100.200 1700000000000", "192.168.100.200 1700000000000"),
+    ],
+)
+def test_what_is_found_is_masked_and_the_rest_stays(text: str, shown: str) -> None:
+    assert scanner().scan(text) == shown
+
+
+def test_an_iban_must_prove_itself() -> None:
+    assert scanner("IBAN").scan("DE88 3704 0044 0532 0130 00") == "DE88 3704 0044 0532 0130 00"
+
+
+def test_each_mask_has_its_own_look() -> None:
+    card = [Detector(DetectorName.PAYMENT_CARD)]
+    text = "4111111111111111"
+    assert ContentScanner(card, Partial(0, 4)).scan(text) == "************1111"
+    assert ContentScanner(card, Nullify()).scan(text) == ""
+    token = ContentScanner(card, Token(), b"k" * 32).scan(text)
+    assert token.startswith("tok_")
+    assert token != ContentScanner(card, Token(), b"j" * 32).scan(text)
+    assert "kkkk" not in repr(ContentScanner(card, Token(), b"k" * 32))
+
+
+def test_an_own_pattern_is_re2() -> None:
+    assert ContentScanner([Detector(pattern=r"EMP-\d{6}")], Redact("-")).scan("EMP-123456!") == "-!"
+    with pytest.raises(BadPattern, match="not valid RE2"):
+        ContentScanner([Detector(pattern="(?=x)")], Redact())
+
+
+def test_json_stays_json() -> None:
+    document = (
+        '{"card": 4111111111111111, "t": "\\u0034111-1111-1111-1111 \\"q\\"", "n": [1.5, null], "a@b.co": 1}'
+    )
+    made = json.loads(scanner().scan_json(document))
+    assert made == {"card": "[x]", "t": '[x] "q"', "n": [1.5, None], "[x]": 1}
+
+
+@given(st.text())
+def test_text_without_digits_and_signs_is_left_alone(text: str) -> None:
+    plain = "".join(char for char in text if char not in "0123456789@-+_.")
+    assert scanner().scan(plain) in (plain, plain)
+
+
+@pytest.mark.parametrize(
+    "text", ["4" * 200_000, "4 " * 100_000, "DE89" * 20_000, "a@b." * 50_000, "+491 " * 40_000]
+)
+def test_scanning_is_linear(text: str) -> None:
+    began = time.process_time()
+    scanner().scan(text)
+    assert time.process_time() - began < 10

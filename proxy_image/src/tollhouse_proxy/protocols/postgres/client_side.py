@@ -88,11 +88,12 @@ class ClientSide:
 
     def _copy_may_begin(self) -> bool:
         """A COPY FROM was sent and has not begun: what follows can only be judged when it has."""
-        head = self._state.ledger.head
-        if head is None or self._state.copy_in or not self._framer.waiting:
+        state = self._state
+        if not state.may_copy or state.copy_in or not self._framer.waiting:
             return False
         runs = (run for entry in self._state.ledger.entries for run in entry.runs)
         if not any(run.effect.kind is EffectKind.COPY_IN and not run.copying for run in runs):
+            state.may_copy = False
             return False
         self._state.flush()  # it may have failed, and its error wait for a Sync that is held here
         return True

@@ -241,6 +241,8 @@ class Desk:
         """The statement is being sent: what it may change is no longer known."""
         effect = statement.effect
         inner = effect.inner.effect if effect.inner is not None else None
+        if effect.kind is EffectKind.COPY_IN:
+            self.state.may_copy = True
         changes = effect.changes_catalog or (inner is not None and inner.changes_catalog)
         if effect.kind is EffectKind.SET and effect.search_path is not None:
             changes = False  # what it becomes is known; looking could fix the transaction's snapshot

@@ -19,7 +19,7 @@ class SessionState:
     open_pipeline: extended messages were sent since the last Sync.
     flushed: nothing of an open pipeline waits in the backend for a Flush.
     skipping: the backend (or, where nothing had been sent, this side) ignores messages up to a Sync.
-    copy_in: the backend takes CopyData now.
+    copy_in: the backend takes CopyData now. may_copy: a COPY FROM was sent that may not have begun.
     dirty: a statement was sent that may change what the catalog or the settings are.
     private: what is known of catalog and settings holds only within the open transaction.
     path_unconfirmed: a new search_path is assumed that the backend has not confirmed yet.
@@ -34,6 +34,7 @@ class SessionState:
     flushed: bool = True
     skipping: bool = False
     copy_in: bool = False
+    may_copy: bool = False
     dirty: bool = False
     private: bool = False
     path_unconfirmed: bool = False

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from real.operator.installed import Installed, access_policy
+from real.operator.installed import Installed, access_policy, connection
 from tollhouse_core.api import parse_object
 from tollhouse_core.api.approval_request import ApprovalRequest, Phase
 from tollhouse_proxy.adapters.kubernetes.factory import KubernetesStores, kubernetes_stores
@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(180)]
 
 T = TypeVar("T")
 DIGEST = "sha256:" + "ab" * 32
+OPERATOR = "system:serviceaccount:tollhouse-system:tollhouse-operator"
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +94,10 @@ async def test_a_bundle_is_yielded_now_and_after_every_policy_edit(
 ) -> None:
     async with aclosing(stores.bundles.watch()) as bundles:
         assert "orders" in await following(bundles)
-        await in_thread(tollhouse.plane.apply, access_policy(place, tables=("gems",)))
-        assert "gems" in await following(bundles)
-        await in_thread(tollhouse.plane.apply, access_policy(place, tables=("coins",)))
-        assert "coins" in await following(bundles)
+        for word in ("gems", "coins"):
+            await in_thread(tollhouse.plane.apply, access_policy(place, tables=(word,)))
+            while word not in await following(bundles):
+                continue
 
 
 async def test_a_bundle_that_is_not_there_yet_is_waited_for(tollhouse: Installed, place: str) -> None:
@@ -113,15 +114,47 @@ async def test_a_bundle_that_is_not_there_yet_is_waited_for(tollhouse: Installed
         waiting = asyncio.ensure_future(anext(bundles))
         await asyncio.wait([waiting], timeout=0.3)
         assert not waiting.done()
-        bundle = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "orders-db-bundle", "namespace": namespace},
-            "data": {"bundle.json": "the bundle"},
-        }
-        await in_thread(tollhouse.plane.apply, bundle)
+        await in_thread(make_bundle, tollhouse, namespace, "the bundle")
         assert await asyncio.wait_for(waiting, 10) == "the bundle"
     await stores.close()
+
+
+async def test_a_config_map_that_took_the_bundles_name_first_is_no_bundle(tollhouse: Installed) -> None:
+    namespace = await in_thread(tollhouse.plane.namespace, "taken")
+    forged = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "orders-db-bundle", "namespace": namespace},
+        "data": {"bundle.json": "forged"},
+    }
+    await in_thread(tollhouse.plane.apply, forged)
+    await in_thread(tollhouse.plane.apply, connection(namespace), access_policy(namespace))
+    found = lambda: tollhouse.get("rolebinding", "orders-db-proxy", namespace)  # noqa: E731
+    await in_thread(tollhouse.until, found, "the proxy has its rights")
+    stores = await in_thread(open_stores, tollhouse, namespace)
+    async with aclosing(stores.bundles.watch()) as bundles:
+        waiting = asyncio.ensure_future(anext(bundles))
+        await asyncio.wait([waiting], timeout=0.5)
+        assert not waiting.done()
+        labelled = await in_thread(make_bundle, tollhouse, namespace, "forged too", "admin")
+        assert "is written by Tollhouse alone" in labelled
+        await in_thread(tollhouse.plane.kubectl, "-n", namespace, "delete", "configmap", "orders-db-bundle")
+        assert "orders" in await asyncio.wait_for(waiting, 75)
+    await stores.close()
+
+
+def make_bundle(tollhouse: Installed, namespace: str, text: str, user: str = OPERATOR) -> str:
+    """The bundle's ConfigMap as the operator labels it; what kubectl complains about."""
+    labels = {"app.kubernetes.io/managed-by": "tollhouse-operator", "tollhouse.dev/connection": "orders-db"}
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "orders-db-bundle", "namespace": namespace, "labels": labels},
+        "data": {"bundle.json": text},
+    }
+    arguments = ("-n", namespace, "apply", "--server-side", "--force-conflicts", "-f", "-", "--as", user)
+    done = tollhouse.plane.kubectl(*arguments, "--as-group", "system:masters", input=json.dumps(body))
+    return str(done.stderr)
 
 
 async def test_a_watch_outlives_the_api_server(
@@ -203,6 +236,39 @@ async def test_a_waiting_proxy_sees_the_vote_at_once(
         while not (seen := await following(changes)).spec.votes:
             continue
         assert seen.spec.votes[0].by == "alice"
+
+
+async def test_many_waiting_statements_share_one_watch(
+    tollhouse: Installed, place: str, stores: KubernetesStores
+) -> None:
+    made = [await stores.approvals.create(request_of(f"sha256:{number:064x}")) for number in range(150)]
+
+    async def until_decided(name: str) -> ApprovalRequest:
+        async with aclosing(stores.approvals.watch(name)) as changes:
+            async for seen in changes:
+                if seen.spec.votes:
+                    return seen
+        raise AssertionError(f"{name} is gone")
+
+    waiting = {one.name: asyncio.create_task(until_decided(one.name)) for one in made}
+    # More statements wait than the client keeps connections: other calls must still come through.
+    assert await stores.approvals.get(made[0].name)
+    await stores.reports.remove("never-was")
+    names = [made[number].name for number in (0, 77, 149)]
+    for name in names:
+        await in_thread(
+            tollhouse.plane.kubectl, "-n", place, "patch", "approvalrequest", name, "--type=merge",
+            "-p", '{"spec":{"decision":"Approved"}}', user="alice", check=True,
+        )  # fmt: skip
+    for name in names:
+        assert (await asyncio.wait_for(waiting[name], 10)).spec.votes[0].by == "alice"
+    assert sum(task.done() for task in waiting.values()) == 3
+    for task in waiting.values():
+        task.cancel()
+    await asyncio.gather(*waiting.values(), return_exceptions=True)
+    await in_thread(
+        tollhouse.plane.kubectl, "-n", place, "delete", "approvalrequest", "--all", "--wait=false", check=True
+    )
 
 
 async def test_the_watch_of_a_request_ends_with_it(

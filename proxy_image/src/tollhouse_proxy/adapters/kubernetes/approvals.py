@@ -11,7 +11,7 @@ from typing import Any
 from tollhouse_core.api import InvalidObject, parse_object, to_document
 from tollhouse_core.api.approval_request import ApprovalRequest, Phase
 from tollhouse_proxy.adapters.kubernetes.client import Api, Conflict, Document, NotFound
-from tollhouse_proxy.adapters.kubernetes.watching import watch_one
+from tollhouse_proxy.adapters.kubernetes.feed import Feed
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class KubernetesApprovals:
         self._namespace = namespace
         self._connection = connection
         self._collection = f"/apis/tollhouse.dev/v1alpha1/namespaces/{namespace}/approvalrequests"
+        self._feed = Feed(api, self._collection, f"{CONNECTION_LABEL}={connection}", self._troubled)
 
     async def create(self, request: ApprovalRequest) -> ApprovalRequest:
         """See ApprovalStore.create."""
@@ -65,11 +66,9 @@ class KubernetesApprovals:
 
     async def watch(self, name: str) -> AsyncGenerator[ApprovalRequest, None]:
         """See ApprovalStore.watch."""
-        changes = watch_one(self._api, self._collection, name, self._troubled)
+        changes = self._feed.follow(name)
         async with aclosing(changes):
             async for document in changes:
-                if document is None:
-                    return
                 yield _parse(document)
 
     async def set_phase(self, request: ApprovalRequest, phase: Phase, message: str) -> bool:

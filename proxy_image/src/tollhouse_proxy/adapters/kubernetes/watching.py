@@ -30,6 +30,12 @@ class BackOff:
         """Something worked."""
         self._next = self._first
 
+    def heard(self, since: float) -> None:
+        """Something worked, and has worked since that time of the loop: resets only if that was long
+        enough, so that a server which ends watches at once is not hammered."""
+        if asyncio.get_running_loop().time() - since >= SHORT_WATCH_SECONDS:
+            self.reset()
+
     async def wait(self) -> None:
         """Half to the whole of the current delay; then doubles it."""
         delay = self._next * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, guards nothing
@@ -51,8 +57,8 @@ async def watch_one(
     first = True
     while True:
         try:
-            now = await _read(api, collection, name)
-            version = _version(now) if now is not None else None
+            now = await read_one(api, collection, name)
+            version = version_of(now) if now is not None else None
             if first or version != seen:
                 yield now
             first, seen = False, version
@@ -65,14 +71,12 @@ async def watch_one(
                     if kind == "BOOKMARK":
                         continue
                     back_off.reset()
-                    version = _version(found) if kind != "DELETED" else None
+                    version = version_of(found) if kind != "DELETED" else None
                     if version != seen:
                         seen = version
                         yield found if version is not None else None
-            if asyncio.get_running_loop().time() - began < SHORT_WATCH_SECONDS:
-                await back_off.wait()  # a server that ends watches at once must not be hammered
-            else:
-                back_off.reset()
+            back_off.heard(began)
+            await back_off.wait()
         except Expired:
             await back_off.wait()
         except (StoreUnavailable, StoreRefused) as error:
@@ -80,12 +84,14 @@ async def watch_one(
             await back_off.wait()
 
 
-async def _read(api: Api, collection: str, name: str) -> Document | None:
+async def read_one(api: Api, collection: str, name: str) -> Document | None:
+    """The object as it is now; None when it is not there."""
     try:
         return await api.get(f"{collection}/{name}")
     except NotFound:
         return None
 
 
-def _version(document: Document) -> str:
+def version_of(document: Document) -> str:
+    """metadata.resourceVersion: to compare for equality, nothing else."""
     return str(document["metadata"]["resourceVersion"])

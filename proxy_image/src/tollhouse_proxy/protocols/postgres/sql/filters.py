@@ -84,7 +84,13 @@ def _spliced(
 
 
 def check_unshadowed(found: Findings, names: Names, home: Names) -> None:
-    """Raises CannotRewrite where the session's path has functions or operators that ours has not."""
+    """Raises CannotRewrite where the session's path finds other functions, operators or types."""
+    for one in found.type_names:
+        if names.type_named((one,)) != home.type_named((one,)):
+            raise CannotRewrite(
+                f'the type "{one}" means something else under this search_path',
+                "Set the search_path back to its default.",
+            )
     for one in found.functions:
         _, there = names.functions((one,), None)
         _, here = home.functions((one,), None)

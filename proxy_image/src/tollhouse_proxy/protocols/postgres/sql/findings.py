@@ -67,6 +67,7 @@ class Findings:
     writes: list[Write] = field(default_factory=list)
     operators: set[tuple[str, ...]] = field(default_factory=set)
     type_oids: set[int] = field(default_factory=set)
+    type_names: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
     parameters: int = 0
     sensitive: bool = False

@@ -10,6 +10,7 @@ from .binding import Binding
 from .catalog import Column, Relation
 from .filters import filter_columns, filter_sql
 from .findings import Write
+from .keys import key_conditions
 from .nodes import Body, wrapped
 from .quoting import call, cast, literal, name, type_name
 from .splice import Splice, expression_tree
@@ -52,7 +53,12 @@ def _guard(splice: Splice, write: Write, clause: Body, start: int, depth: int, b
     end = tokens.block_end(start, depth)
     stop = tokens.find("RETURNING", start, depth, end)
     end = end if stop is None else stop
-    head = f"CASE WHEN {_inside(write, binding)} THEN "
+    keys = key_conditions(
+        where, write.relation, write.alias, write.alias, _alone(write, clause), binding.catalog
+    )
+    masked = binding.effect(write.relation).masked
+    keys = [one for one in keys if not any(f".{name(column)} " in one for column in masked)]
+    head = "".join(f"{one} AND " for one in keys) + f"CASE WHEN {_inside(write, binding)} THEN "
     check = _new_row_check(splice, write, clause, start, depth, end, binding)
     placeholder = "(true)" if check is None else f"CASE WHEN (true) THEN {check} ELSE false END"
     tree = expression_tree(f"{head}{placeholder} ELSE false END")
@@ -74,7 +80,14 @@ def _guard(splice: Splice, write: Write, clause: Body, start: int, depth: int, b
     copied["whereClause"] = tree
 
 
+def _alone(write: Write, clause: Body) -> bool:
+    """Whether the target is the only relation whose columns the WHERE can name."""
+    return clause is write.body and not write.body.get("fromClause") and not write.body.get("usingClause")
+
+
 def _put_condition(tree: Body, checked: bool, condition: Body) -> None:
+    if "BoolExpr" in tree:
+        tree = tree["BoolExpr"]["args"][-1]
     case = tree["CaseExpr"]["args"][0]["CaseWhen"]
     if checked:
         case = case["result"]["CaseExpr"]["args"][0]["CaseWhen"]

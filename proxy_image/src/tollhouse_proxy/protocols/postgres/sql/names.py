@@ -80,8 +80,10 @@ class Names:
     def type(self, type_name: Body) -> Type | None:
         """The type a TypeName means; None where it is unknown."""
         parts = strings(type_name.get("names"))
-        if not parts:
-            return None
+        return self.type_named(parts) if parts else None
+
+    def type_named(self, parts: Sequence[str]) -> Type | None:
+        """The type of a (qualified) name."""
         schema, name = (parts[-2], parts[-1]) if len(parts) > 1 else (None, parts[-1])
         if schema:
             return self.catalog.find_type(schema, name)

@@ -291,6 +291,9 @@ class Reader:
                 self._operator(node)
             case "TypeName":
                 known = self.names.type(node)
+                parts = strings(node.get("names"))
+                if len(parts) == 1:
+                    self.found.type_names.add(parts[0])
                 if known is not None:
                     self.found.type_oids.add(known.oid)
             case "ParamRef":

@@ -11,6 +11,7 @@ from .binding import Binding
 from .catalog import Relation
 from .filters import check_unshadowed, filter_sql
 from .findings import Findings, Source
+from .keys import key_conditions
 from .names import Names
 from .nodes import Body, strings, walk
 from .quoting import columns, name, relation_name
@@ -106,7 +107,7 @@ def weave(splice: Splice, sources: list[Source], binding: Binding, depth: int = 
         if binding.touches(source.relation):
             _replace(splice, source, binding, depth)
             touched.append(source)
-        elif "schemaname" not in source.node and not source.relation.system:
+        elif "schemaname" not in source.node:
             qualify(splice, source.node, source.relation)
     _strip_schemas(splice, touched)
     for source in touched:
@@ -127,6 +128,9 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
             f'rows of "{".".join(source.relation.path)}" cannot be locked',
             "Leave FOR UPDATE out, or lock the table beneath.",
         )
+    keys = _keys(source, binding, made)
+    if keys:
+        made = f"{made[: -len(_BARRIER)]} AND {' AND '.join(keys)}{_BARRIER}"
     start, end, word_before = _extent(splice, source.node)
     alias = "" if "alias" in source.node else f" AS {name(source.node['relname'])}"
     lead = ""
@@ -135,12 +139,44 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
         start = splice.tokens.items[splice.tokens.at(source.location) - 1].start
     splice.replace_text(start, end, f"{lead}{made}{alias}")
     key = (source.relation.oid, not source.node.get("inh"), source.alias)
-    if key not in binding.trees:
-        binding.trees[key] = bare(from_tree(f"{made} AS {name(source.alias)}"))
-    tree = binding.trees[key]["RangeSubselect"]
+    if keys:
+        tree = from_tree(f"{made} AS {name(source.alias)}")["RangeSubselect"]
+    else:
+        if key not in binding.trees:
+            binding.trees[key] = bare(from_tree(f"{made} AS {name(source.alias)}"))
+        tree = binding.trees[key]["RangeSubselect"]
     if "alias" in source.node:
         tree = {**tree, "alias": source.node["alias"]}
     splice.replace_node(source.node, {"RangeSubselect": tree})
+
+
+_BARRIER = " OFFSET 0)"
+
+
+def _keys(source: Source, binding: Binding, made: str) -> list[str]:
+    """Conditions of the SELECT's own WHERE that may run beside the filter."""
+    effect = binding.effect(source.relation)
+    plain = source.relation.kind in ("r", "p") and not binding.differing_children(source.relation)
+    if (
+        not plain
+        or not effect.filters
+        or not made.endswith(_BARRIER)
+        or "colnames" in source.node.get("alias", {})
+    ):
+        return []
+    items = source.select.get("fromClause", [])
+    alone = len(items) == 1 and items[0].get("RangeVar") is source.node
+    if source.select.get("op", "SETOP_NONE") != "SETOP_NONE" or "targetList" not in source.select:
+        return []
+    conditions = key_conditions(
+        source.select.get("whereClause"),
+        source.relation,
+        source.alias,
+        source.relation.name,
+        alone,
+        binding.catalog,
+    )
+    return [one for one in conditions if not any(f".{name(column)} " in one for column in effect.masked)]
 
 
 def _extent(splice: Splice, node: Body) -> tuple[int, int, str]:

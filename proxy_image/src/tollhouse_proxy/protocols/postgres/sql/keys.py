@@ -1,0 +1,69 @@
+"""Conditions that may run beside a row filter, so that indexes still help.
+
+`column = value` on an integer or uuid column cannot fail and tells nothing by running on a hidden
+row (PostgreSQL marks these operators leakproof). Such a conjunct of the client's own WHERE is
+repeated next to the filter; the original stays where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .catalog import Catalog, Relation
+from .nodes import Body, strings, wrapped
+from .quoting import name
+
+_LEAKPROOF = frozenset({"int2", "int4", "int8", "uuid"})
+
+
+def key_conditions(
+    where: Body | None, relation: Relation, alias: str, shown_as: str, alone: bool, catalog: Catalog
+) -> list[str]:
+    """SQL texts of such conjuncts of `where` on the relation that goes by `alias`.
+
+    In the texts the relation goes by `shown_as`. `alone`: no other relation is in scope, so a
+    name without a table is the relation's own.
+    """
+    types = {column.name: catalog.type(column.type) for column in catalog.columns(relation.oid)}
+    found = []
+    for conjunct in _conjuncts(where):
+        kind, body = wrapped(conjunct)
+        if kind != "A_Expr" or body.get("kind") != "AEXPR_OP" or strings(body.get("name")) != ("=",):
+            continue
+        left, right = body.get("lexpr"), body.get("rexpr")
+        if not isinstance(left, dict) or not isinstance(right, dict) or "ColumnRef" not in left:
+            continue
+        texts = strings(left["ColumnRef"].get("fields"))
+        own = (len(texts) == 2 and texts[0] == alias) or (len(texts) == 1 and alone)
+        value = _value(right)
+        column = texts[-1] if texts else ""
+        type_ = types.get(column)
+        if (
+            own
+            and value is not None
+            and type_ is not None
+            and type_.name in _LEAKPROOF
+            and type_.schema == "pg_catalog"
+        ):
+            found.append(f"({name(shown_as)}.{name(column)} OPERATOR(pg_catalog.=) {value})")
+    return found
+
+
+def _conjuncts(where: Body | None) -> Iterator[Body]:
+    if not where:
+        return
+    kind, body = wrapped(where)
+    if kind == "BoolExpr" and body.get("boolop") == "AND_EXPR":
+        for part in body.get("args", []):
+            yield from _conjuncts(part)
+    else:
+        yield where
+
+
+def _value(node: Body) -> str | None:
+    kind, body = wrapped(node)
+    if kind == "ParamRef":
+        return f"${int(body.get('number', 0))}"
+    if kind == "A_Const" and "ival" in body:
+        return str(int(body["ival"].get("ival", 0)))
+    return None

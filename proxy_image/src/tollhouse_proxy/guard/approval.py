@@ -31,6 +31,7 @@ from tollhouse_core.identity import Session
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.journal import Journal
+from tollhouse_proxy.guard.limits import retry_hint
 from tollhouse_proxy.ports.audit import AuditUnavailable
 from tollhouse_proxy.ports.judging import Waiting
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
@@ -183,6 +184,7 @@ class ApprovalDesk:
     async def _create(
         self, operation: Operation, rule: RuleRef, terms: ApprovalTerms, digest: str, revision: str
     ) -> ApprovalRequest:
+        self._room_for_one_more(rule, revision)
         request = make_request(
             session=self._session,
             operation=self._house.redactor(operation, self._house.in_force.bundle),
@@ -193,6 +195,7 @@ class ApprovalDesk:
             now=self._now(),
         )
         stored = await self._house.approvals.create(request)
+        self._house.asking.made(self._asker, stored.metadata.name or "", stored.spec.expires_at)
         self._journal.write(
             EventKind.APPROVAL_REQUESTED,
             {
@@ -208,6 +211,28 @@ class ApprovalDesk:
         )
         return stored
 
+    def _room_for_one_more(self, rule: RuleRef, revision: str) -> None:
+        """Raises _Refusing when too much of this identity's is open already."""
+        now = self._now()
+        until = self._house.asking.wait_until(self._asker, now)
+        if until is None:
+            return
+        seconds = max(1.0, (until - now).total_seconds())
+        raise _Refusing(
+            Refused(
+                Refusal.LIMIT,
+                f"{self._session.identity.name} has too many approval requests open; this would be one more",
+                f"Wait for an answer to one of them, or {retry_hint(seconds).lower()}",
+                rule,
+                revision,
+                retry_after_seconds=seconds,
+            )
+        )
+
+    @property
+    def _asker(self) -> tuple[str, str]:
+        return self._session.identity.provider, self._session.identity.name
+
     async def _decided(self, request: ApprovalRequest, decision: NeedsApproval) -> ApprovalRequest:
         """The approved request. Raises _Refusing when it is denied, expired or gone."""
         name = request.metadata.name or ""
@@ -221,6 +246,7 @@ class ApprovalDesk:
                 if seen is None:
                     continue
                 current, result = seen
+            self._house.asking.ended(self._asker, name)
             self._resolved(current, result)
             if result.phase is Phase.APPROVED:
                 return current
@@ -266,6 +292,7 @@ class ApprovalDesk:
                 break
             try:
                 if await self._house.approvals.set_phase(current, Phase.USED, "the operation has run"):
+                    self._house.asking.ended(self._asker, name)
                     return None
                 current = await self._house.approvals.get(name)
             except (StoreUnavailable, StoreRefused) as error:
@@ -290,6 +317,7 @@ class ApprovalDesk:
         """Best effort: a request that cannot be withdrawn now expires by itself and opens nothing,
         because nobody holds its operation any more."""
         for request in requests:
+            self._house.asking.ended(self._asker, request.metadata.name or "")
             try:
                 await self._withdraw_one(request, why)
             except (StoreUnavailable, StoreRefused):

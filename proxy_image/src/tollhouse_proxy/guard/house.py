@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tollhouse_core.clock import Clock
 from tollhouse_core.policy.limits import LimitBook
+from tollhouse_proxy.guard.asking import Asking
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.in_force import InForce
 from tollhouse_proxy.guard.redaction import Redactor
@@ -28,3 +29,4 @@ class House:
     counters: Counters
     instance: str
     redactor: Redactor = field(default_factory=Redactor)
+    asking: Asking = field(default_factory=Asking)

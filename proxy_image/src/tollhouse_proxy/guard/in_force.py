@@ -42,6 +42,10 @@ class InForce:
         except BadBundle as error:
             self.problem = str(error)
             return False
+        except Exception as error:
+            # Our own fault, and no reason to hear of no later bundle either.
+            self.problem = f"it could not be compiled ({type(error).__name__})"
+            return False
         self.problem = ""
         if bundle.revision == self.revision:
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
@@ -35,10 +36,15 @@ from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.journal import Journal
 from tollhouse_proxy.guard.limits import Exceeded, Meter, limit_message, retry_hint
 from tollhouse_proxy.guard.records import decision_record, operation_record
+from tollhouse_proxy.guard.vouching import issuer_of
 from tollhouse_proxy.ports.audit import AuditUnavailable
 from tollhouse_proxy.ports.judging import Completion, FactLookup, Outcome, Overrun, Waiting
 
 _log = logging.getLogger("tollhouse.guard")
+
+
+_TURNED_DOWN = {Refusal.DENIED: ("deny", "denied"), Refusal.LIMIT: ("limit", "limited")}
+"""Refusals that audit and counters know by the same words as those without people."""
 
 
 @dataclass(slots=True)
@@ -62,6 +68,7 @@ class SessionJudge:
         self._running: dict[int, _Running] = {}
         self._next_operation = 1
         self._admitted_by = house.in_force.revision
+        self._vouched_by = self._issuer(house.in_force.bundle)
         self._closed = False
 
     @property
@@ -90,6 +97,8 @@ class SessionJudge:
             return ""
         if not admits(bundle, self._session.identity):
             return f"no policy gives {self._session.identity.name} access any more"
+        if self._issuer(bundle) != self._vouched_by:
+            return f"the connection does not trust who vouched for {self._session.identity.name} any more"
         self._admitted_by = bundle.revision
         return ""
 
@@ -186,6 +195,9 @@ class SessionJudge:
             },
         )
 
+    def _issuer(self, bundle: PolicyBundle | None) -> str | None:
+        return issuer_of(bundle, self._session.identity.provider) if bundle else None
+
     def _evaluate(self, bundle: PolicyBundle, operation: Operation) -> Decision:
         return evaluate(bundle, self._session, operation, self._house.clock.now())
 
@@ -273,6 +285,31 @@ class SessionJudge:
             retry_after_seconds=exceeded.retry_after_seconds,
         )
 
+    def _turned_down(self, operation: Operation, refused: Refused) -> Refused:
+        """Records a No that came of asking people, or of not being able to."""
+        name, counted = _TURNED_DOWN.get(refused.refusal, (refused.refusal.value, refused.refusal.value))
+        deny = Deny(refused.revision, refused.rule, refused.message)
+        number = self._next_operation
+        self._next_operation += 1
+        record = self._record(name, number, operation, deny, (), refused.message)
+        if refused.request:
+            record["request"] = refused.request
+        try:
+            self._journal.write(EventKind.OPERATION_DECIDED, record)
+        except AuditUnavailable as error:
+            return self._unrecorded(error)
+        self._counters.operations[counted] += 1
+        return refused
+
+    def _given_up(self, operation: Operation, decision: NeedsApproval) -> None:
+        """The client cancelled while people were asked. After a session's end nothing is added to it."""
+        if self._closed:
+            return
+        message = "the client cancelled while it waited for approval"
+        self._turned_down(
+            operation, Refused(Refusal.CANCELLED, message, "", decision.rule, decision.revision)
+        )
+
     def _record(
         self,
         name: str,
@@ -305,10 +342,13 @@ class SessionJudge:
                 self._counters.observed(self._meter.count_query(found.obligations.limits))
         except Exceeded as exceeded:
             return self._limited_now(operation, exceeded)
-        granted = await self._desk.seek(operation, found, waiting)
+        try:
+            granted = await self._desk.seek(operation, found, waiting)
+        except asyncio.CancelledError:
+            self._given_up(operation, found)
+            raise
         if isinstance(granted, Refused):
-            self._counters.operations[granted.refusal.value] += 1
-            return granted
+            return self._turned_down(operation, granted)
         return await self._release(operation, granted, facts)
 
     async def _with_facts(
@@ -335,14 +375,15 @@ class SessionJudge:
         operation, decision = settled
         if isinstance(decision, NeedsApproval):
             if not granted.covers(decision):
-                return await self._desk.void(granted, decision, "the policy has changed since it was asked")
+                why = "the policy has changed since it was asked"
+                return self._turned_down(operation, await self._desk.void(granted, decision, why))
             decision = Allow(decision.revision, decision.rule, decision.obligations, decision.observed)
         if isinstance(decision, Deny):
             await self._desk.void(granted, decision, "the policy denies it now")
             return self._settle(operation, decision, counted=True)
         refused = await self._desk.use(granted)
         if refused is not None:
-            return refused
+            return self._turned_down(operation, refused)
         return self._settle(operation, replace(decision, cacheable=False), granted.names, counted=True)
 
 

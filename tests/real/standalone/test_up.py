@@ -6,18 +6,27 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from kit import wait
+from tollhouse_core.api.identity_provider import IdentityProvider, IdentityProviderSpec, OidcProvider
+from tollhouse_core.api.meta import ObjectMeta
+from tollhouse_operator.standalone.issuer import LocalIssuer, Wanted
 
 QUICKSTART = Path(__file__).parents[3] / "examples" / "quickstart"
+PROVIDER = IdentityProvider(
+    metadata=ObjectMeta(name="corp"),
+    spec=IdentityProviderSpec(oidc=OidcProvider(issuer="https://login.corp.example")),
+)
 CLI = [sys.executable, "-m", "tollhouse_operator.cli"]
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(240)]
@@ -60,16 +69,30 @@ def up(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.wait(30)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that is up, for tests that change nothing in it."""
+    copy = tmp_path_factory.mktemp("shared") / "quickstart"
+    shutil.copytree(QUICKSTART, copy, ignore=shutil.ignore_patterns("state"))
+    with up(copy):
+        yield copy
+
+
 def port(folder: Path) -> int:
     running = json.loads((folder / "state" / "running.json").read_text())
     return int(running["connections"]["default/shop-db"]["port"])
 
 
 def connect(folder: Path, *, user: str = "triage", tenant: int = 1) -> psycopg.Connection[tuple[object, ...]]:
-    token = tollhouse(
-        *("token", "--dir", str(folder), "--user", user, "--group", "support-agents"),
-        *("--claim", f"tenant={tenant}"),
-    ).stdout.strip()
+    wanted = Wanted(
+        audiences=["tollhouse"],
+        lifetime=timedelta(minutes=5),
+        user=user,
+        groups=["support-agents"],
+        claims={"tenant": tenant},
+    )
+    issuer = LocalIssuer(folder / "state" / "issuer")
+    token = issuer.mint(PROVIDER, wanted, datetime.now(UTC)).reveal()
     return psycopg.connect(
         host="localhost",
         port=port(folder),
@@ -115,8 +138,6 @@ def test_the_tour_holds() -> None:
     ("written", "instead", "step"),
     [
         ("columns: [customers.email, customers.phone]", "columns: [customers.phone]", 1),
-        ("content: [PaymentCard]", "content: [IBAN]", 3),
-        ("queries: 60", "queries: 1000", 5),
         ("access: [Select]", "access: [Select, Delete]", 4),
     ],
 )
@@ -132,12 +153,11 @@ def test_the_tour_fails_loudly_where_a_policy_differs(
     assert f"step {step} did not hold" in ended.stdout, ended.stdout
 
 
-def test_agents_of_two_tenants_see_their_own_rows_only(folder: Path) -> None:
-    with up(folder):
-        for tenant, ids in ((1, [1, 2, 3]), (2, [4, 5])):
-            with connect(folder, tenant=tenant) as session:
-                rows = session.execute("SELECT id FROM customers ORDER BY id").fetchall()
-                assert [row[0] for row in rows] == ids
+@pytest.mark.parametrize(("tenant", "ids"), [(1, [1, 2, 3]), (2, [4, 5]), (3, [])])
+def test_agents_see_the_rows_of_their_own_tenant_only(shared: Path, tenant: int, ids: list[int]) -> None:
+    with connect(shared, tenant=tenant) as session:
+        rows = session.execute("SELECT id FROM customers ORDER BY id").fetchall()
+        assert [row[0] for row in rows] == ids
 
 
 def test_edits_bite_and_broken_files_leave_the_last_good_policy(folder: Path) -> None:
@@ -155,11 +175,10 @@ def test_edits_bite_and_broken_files_leave_the_last_good_policy(folder: Path) ->
         assert "the last good one stays in force" in (folder.parent / "said").read_text()
 
 
-def test_a_folder_has_one_supervisor_at_a_time(folder: Path) -> None:
-    with up(folder):
-        second = tollhouse("up", str(folder))
-        assert second.returncode == 4
-        assert "another `tollhouse up` runs" in second.stderr
+def test_a_folder_has_one_supervisor_at_a_time(shared: Path) -> None:
+    second = tollhouse("up", str(shared))
+    assert second.returncode == 4
+    assert "another `tollhouse up` runs" in second.stderr
 
 
 def test_ctrl_c_ends_everything_in_order(folder: Path) -> None:
@@ -195,13 +214,24 @@ def test_a_killed_proxy_is_started_again(folder: Path) -> None:
         until(lambda: _connects(folder), 30)
 
 
-def test_what_is_kept_is_closed_to_others(folder: Path) -> None:
-    with up(folder):
-        state = folder / "state"
-        assert state.stat().st_mode & 0o777 == 0o700
-        for path in (state / "audit" / "key", state / "issuer" / "key.json", state / "mask.key"):
-            assert path.stat().st_mode & 0o077 == 0
-        assert all(path.stat().st_mode & 0o077 == 0 for path in (state / "secrets").rglob("*.json"))
+def test_a_proxy_whose_port_was_taken_meanwhile_moves_on(folder: Path) -> None:
+    with up(folder) as process:
+        before = port(folder)
+        (proxy,) = [pid for pid in children(process.pid) if b"tollhouse_proxy" in _arguments(pid)]
+        os.kill(proxy, signal.SIGKILL)
+        until(lambda: not alive(proxy), 5)
+        with socket.create_server(("127.0.0.1", before)):
+            until(lambda: port(folder) != before, 20)
+            until(lambda: _connects(folder), 30)
+
+
+def test_what_is_kept_is_closed_to_others(shared: Path) -> None:
+    state = shared / "state"
+    assert state.stat().st_mode & 0o777 == 0o700
+    secret = [state / "audit" / "key", state / "issuer" / "key.json", state / "mask.key"]
+    secret += (state / "secrets").rglob("*.json")
+    assert len(secret) == 4
+    assert all(path.stat().st_mode & 0o077 == 0 for path in secret)
 
 
 def test_a_changed_port_moves_the_proxy(folder: Path) -> None:

@@ -241,6 +241,17 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def is_free(port: int) -> bool:
+    """Whether nobody listens on that port of loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 def free_port(preferred: int = 0) -> int:
     """`preferred` if it is free on loopback, else the next free one above; 0: any."""
     for port in range(preferred, preferred + 200) if preferred else (0,):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tollhouse_operator.compiling import Key
 from tollhouse_operator.standalone.children import Child, start_child
+from tollhouse_operator.standalone.embedded import is_free
 from tollhouse_operator.standalone.layout import Folder
 
 LOOPBACK = "127.0.0.1"
@@ -35,9 +36,12 @@ class Ports:
 class Proxy:
     """The proxy of one Connection."""
 
-    def __init__(self, folder: Folder, key: Key, ports: Ports, tls: Path, tell: Tell) -> None:
+    def __init__(
+        self, folder: Folder, key: Key, tls: Path, choose_ports: Callable[[], Ports], tell: Tell
+    ) -> None:
         self.key = key
-        self.ports = ports
+        self.ports = choose_ports()
+        self._choose_ports = choose_ports
         self._folder = folder
         self._tls = tls
         self._tell = tell
@@ -76,6 +80,10 @@ class Proxy:
         pause = _FIRST_PAUSE
         while True:
             started = asyncio.get_running_loop().time()
+            if not (is_free(self.ports.client) and is_free(self.ports.health)):
+                # Somebody took a port while the proxy was starting, or between two lives of it.
+                self.ports = self._choose_ports()
+                self._tell(f"{connection} is served on port {self.ports.client} now")
             try:
                 self._child = await start_child(
                     [sys.executable, "-m", "tollhouse_proxy"],

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ class Supervisor:
         self._complaints: tuple[Complaint, ...] = ()
         self._lock = -1
         self._renew_at = 0.0
+        self._running: object = None
 
     async def start(self) -> None:
         """Brings everything up. Raises AlreadyRunning, OSError, BadKeyPair, IssuerError."""
@@ -66,6 +68,7 @@ class Supervisor:
         for proxy, is_ready in zip(served, ready, strict=True):
             if not is_ready:
                 self._tell(f"{proxy.key[1]}: not ready yet; see {self.folder.log(*proxy.key)}")
+        self._write_running()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follows every change until `stop` is set."""
@@ -73,6 +76,7 @@ class Supervisor:
             try:
                 await self._look_at_files()
                 self._renew_certificates()
+                self._write_running()
                 for request in await asyncio.to_thread(self._tending.look, _now()):
                     self._tell(_request_line(request))
             except OSError as error:
@@ -107,7 +111,6 @@ class Supervisor:
             self._put_bundle(key)
             await self._ensure_proxy(key)
         await self._remove_others()
-        self._write_running()
 
     def _compile(self, files: Files) -> Compiled:
         return compile_files(files, self._languages, self._databases.adjust)
@@ -139,7 +142,7 @@ class Supervisor:
         if key in self.proxies or not self._databases.has(connection):
             return
         tls = ensure_serving_certificate(self.folder, *key, _now())
-        proxy = Proxy(self.folder, key, self._ports(wanted), tls, self._tell)
+        proxy = Proxy(self.folder, key, tls, partial(self._ports, wanted), self._tell)
         self.proxies[key] = proxy
         shutil.rmtree(self.folder.reports(*key), ignore_errors=True)
         proxy.start()
@@ -182,7 +185,9 @@ class Supervisor:
             for key, proxy in self.proxies.items()
         }
         content = {"pid": os.getpid(), "connections": connections}
-        replace_file(self.folder.running, json.dumps(content, indent=2).encode())
+        if content != self._running:
+            self._running = content
+            replace_file(self.folder.running, json.dumps(content, indent=2).encode())
 
 
 def _preferred_port(connection: Connection) -> int:

@@ -27,7 +27,7 @@ from kit.wire_world import RULE, ScriptedGate, ScriptedJudge, refused
 from tollhouse_core.decision import ColumnMask, Obligations, Refused
 from tollhouse_core.masks import Nullify
 from tollhouse_core.operation import Operation
-from tollhouse_proxy.exchange import EndReason, SendAside, Settled, Wait
+from tollhouse_proxy.exchange import EndReason, Forget, SendAside, Settled, Wait
 from tollhouse_proxy.ports.judging import Outcome
 from tollhouse_proxy.protocols.postgres.desk import DENIED_TEXT
 from tollhouse_proxy.protocols.postgres.wire import frontend
@@ -456,3 +456,16 @@ def test_asynchronous_messages_come_through_at_any_time(talk: Transcript) -> Non
     talk.client(query("SELECT 1"))
     talk.backend(NotificationResponse(1, "news", "hi").encode(), result("1"), ready())
     assert talk.kinds() == "ATDCZ"
+
+
+async def test_a_client_is_read_while_people_think_but_not_without_end(talk: Transcript) -> None:
+    thinking = asyncio.get_running_loop().create_future()
+    talk.gate.deciding = lambda judge, operation: thinking if operation.action == "ASK" else None
+    talk.client(query("ASK people"))
+    talk.chunk = 0
+    talk.client(message(b"Q", b"x" * 400_000 + b"\0"))
+    assert talk.machine.outbox.hungry
+    assert talk.closed is None
+    talk.client(message(b"Q", b"x" * 5_000_000 + b"\0"))
+    assert talk.closed is not None
+    assert any(isinstance(effect, Forget) for effect in talk.effects)

@@ -18,6 +18,7 @@ from tollhouse_proxy.protocols.postgres.names import Portal
 from tollhouse_proxy.protocols.postgres.simple import SimpleCache, SimpleQuery
 from tollhouse_proxy.protocols.postgres.sql.statement import EffectKind
 from tollhouse_proxy.protocols.postgres.wire import frontend
+from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.wire.framing import Framer
 from tollhouse_proxy.protocols.postgres.wire.frontend import TERMINATE_MESSAGE, Bind, Describe
 from tollhouse_proxy.protocols.postgres.wire.frontend import Close as CloseMessage
@@ -26,6 +27,9 @@ _FUNCTION_CALL = "the fast path to functions by number (FunctionCall) is not ser
 _FUNCTION_HINT = "Call the function by its name in a SELECT; large objects (lo_*) are not served this way."
 MAX_WAITING = 256 * 1024
 """Bytes kept from a client while one of its statements waits; beyond, it is not read."""
+
+MAX_WHILE_ASKING = 4 * 1024 * 1024
+"""While people are asked the client is read on, or its leaving would go unnoticed; beyond this it is left."""
 
 
 class Task(Protocol):
@@ -65,11 +69,13 @@ class ClientSide:
     @property
     def hungry(self) -> bool:
         """Whether the client should be read further."""
-        return self._framer.waiting < MAX_WAITING
+        return self._framer.waiting < MAX_WAITING or self._desk.bench.waiting
 
     def feed(self, data: bytes) -> None:
         """Takes a chunk. Raises ProtocolError when the client breaks the protocol."""
         self._framer.feed(data)
+        if self._framer.waiting > MAX_WHILE_ASKING and self._desk.bench.waiting:
+            raise ProtocolError("too much was sent behind a statement that waits for approval")
         self.pump()
 
     def pump(self) -> None:

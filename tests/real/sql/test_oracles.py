@@ -243,10 +243,34 @@ HIDDEN_ROWS = [
     "COPY (SELECT * FROM orders) TO STDOUT",
     "CREATE TEMP TABLE copied AS SELECT * FROM orders",
 ]
+WAYS_ROUND = [
+    "SELECT * FROM customers c JOIN LATERAL (SELECT c.ssn) x ON true",
+    "DELETE FROM products RETURNING (SELECT ssn FROM customers LIMIT 1)",
+    "INSERT INTO products (id, title) VALUES (99, (SELECT ssn FROM customers LIMIT 1)) RETURNING title",
+    "UPDATE products SET title = c.ssn FROM customers c WHERE c.id = products.id RETURNING title",
+    "INSERT INTO orders (id, tenant_id, note) VALUES (77, 7, (SELECT string_agg(note, ',') FROM orders))"
+    " RETURNING note",
+    "INSERT INTO customers (id, name) SELECT 70, ssn FROM customers LIMIT 1 RETURNING name",
+    "SELECT j FROM (customers c JOIN products p ON c.id = p.id) AS j",
+    "COPY (DELETE FROM orders RETURNING *) TO STDOUT",
+    "TABLE orders UNION TABLE orders",
+    "SELECT (SELECT orders FROM orders LIMIT 1)",
+    "UPDATE orders o SET (note, amount) = (SELECT 'x', 1) WHERE o.id IN (1, 2) RETURNING o",
+    "INSERT INTO orders (tenant_id, id) SELECT 8, 900 UNION SELECT 7, 901",
+    "SELECT * FROM orders, LATERAL (SELECT * FROM customers c WHERE c.id = orders.customer_id) x",
+    "SELECT reltuples FROM pg_class WHERE relname = 'orders'",
+    "SELECT n_live_tup FROM pg_stat_user_tables",
+    "CREATE FUNCTION leak() RETURNS text LANGUAGE sql AS 'SELECT ssn FROM customers LIMIT 1'",
+    "CREATE RULE r AS ON INSERT TO products DO ALSO SELECT * FROM customers",
+    "ALTER VIEW customers_v RENAME TO x",
+    "SELECT * FROM customers WHERE ROW(id, ssn) = (SELECT 1, 'SSN-ALPHA-0001')",
+    "MERGE INTO products p USING (SELECT * FROM customers) c ON c.id = p.id"
+    " WHEN MATCHED THEN UPDATE SET title = c.ssn",
+]
 SECRETS = ("ALPHA", "OMEGA", "alpha", "omega", "4111", "aaaaaaaa-", "bbbbbbbb-")
 
 
-@pytest.mark.parametrize("sql", [*WHOLE_ROWS, *GUESSES, *HIDDEN_ROWS])
+@pytest.mark.parametrize("sql", [*WHOLE_ROWS, *GUESSES, *HIDDEN_ROWS, *WAYS_ROUND])
 def test_two_databases_that_differ_in_what_is_hidden_answer_alike(
     sql: str, pair: tuple[Session, Session]
 ) -> None:

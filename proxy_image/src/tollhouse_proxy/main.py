@@ -22,12 +22,13 @@ from tollhouse_proxy.adapters.audit.signing import BadSigningKey, load_signer
 from tollhouse_proxy.adapters.audit.sinks import AuditSinks, UnsupportedSink, outputs_for
 from tollhouse_proxy.adapters.clock import SystemClock
 from tollhouse_proxy.adapters.status import StatusServer
-from tollhouse_proxy.adapters.stores import Stores, open_stores
+from tollhouse_proxy.adapters.stores import open_stores
 from tollhouse_proxy.explaining.command import main as explain
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.in_force import InForce
+from tollhouse_proxy.ports.stores import BundleStore, StoreRefused
 from tollhouse_proxy.reporting import Reporter
 from tollhouse_proxy.serving import Serving
 from tollhouse_proxy.settings import BadSettings, Settings, read_settings
@@ -35,6 +36,7 @@ from tollhouse_proxy.settings import BadSettings, Settings, read_settings
 log = logging.getLogger("tollhouse.proxy")
 
 EXIT_CONFIGURATION = 2
+FOLLOW_AGAIN_SECONDS = 1.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,8 +57,13 @@ def run(environment: Mapping[str, str]) -> int:
     try:
         settings = read_settings(environment)
         uvloop.run(serve(settings))
-    except (BadSettings, BadSigningKey, UnsupportedSink) as error:
+    except (BadSettings, BadSigningKey, UnsupportedSink, StoreRefused) as error:
         log.error("%s", error)
+        return EXIT_CONFIGURATION
+    except OSError as error:
+        # asyncio's words about a port that is taken name it; a file's error needs its name.
+        where = f"{error.filename}: " if error.filename else ""
+        log.error("%s%s", where, error.strerror or error)
         return EXIT_CONFIGURATION
     return 0
 
@@ -68,7 +75,7 @@ async def serve(settings: Settings) -> None:
     serving: Serving | None = None
     status = StatusServer(counters, in_force, lambda: serving.trouble if serving else "no bundle yet")
     await status.start(settings.health.host, settings.health.port)
-    following = asyncio.create_task(_follow(stores, in_force))
+    following = asyncio.create_task(follow(stores.bundles, in_force))
     try:
         if not await _first_bundle(in_force, stop):
             return
@@ -100,13 +107,23 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-async def _follow(stores: Stores, in_force: InForce) -> None:
-    """Takes every bundle that comes; a bad one is told and changes nothing."""
-    async for text in stores.bundles.watch():
-        if in_force.offer(text):
-            log.info("bundle %s is in force", in_force.revision)
-        elif in_force.problem:
-            log.error("a bundle was not taken, %s stays: %s", in_force.revision or "none", in_force.problem)
+async def follow(bundles: BundleStore, in_force: InForce) -> None:
+    """Takes every bundle that comes; a bad one is told and changes nothing. Never ends: a proxy that
+    had stopped listening would enforce yesterday's policies and look well."""
+    while True:
+        try:
+            async for text in bundles.watch():
+                _offer(text, in_force)
+        except Exception as error:
+            log.error("bundles could not be followed (%s: %s); once more", type(error).__name__, error)
+        await asyncio.sleep(FOLLOW_AGAIN_SECONDS)
+
+
+def _offer(text: str, in_force: InForce) -> None:
+    if in_force.offer(text):
+        log.info("bundle %s is in force", in_force.revision)
+    elif in_force.problem:
+        log.error("a bundle was not taken, %s stays: %s", in_force.revision or "none", in_force.problem)
 
 
 async def _first_bundle(in_force: InForce, stop: asyncio.Event) -> bool:

@@ -159,6 +159,12 @@ class Serving:
                 await asyncio.sleep(RETRY_SECONDS)
                 bundle = self._house.in_force.bundle
 
+    def _unprepared(self, words: str) -> bool:
+        self._problem = f"the connection cannot be prepared: {words}"
+        self._standing = None
+        log.warning("%s", self._problem)
+        return False
+
     async def _prepare(self, bundle: PolicyBundle) -> bool:
         try:
             ca_pem = await backend_ca(bundle, self._stores.secrets)
@@ -173,10 +179,11 @@ class Serving:
                 await self._credentials.use(source)
                 self._credentials_of = bundle.connection.spec.credentials
         except (StoreUnavailable, StoreRefused) as error:
-            self._problem = f"the connection cannot be prepared: {error}"
-            self._standing = None
-            log.warning("%s", self._problem)
-            return False
+            return self._unprepared(str(error))
+        except Exception as error:
+            # Our own fault. Its words may hold what was read from a Secret, and this must go on: a
+            # Connection put right later is prepared again.
+            return self._unprepared(f"unexpected {type(error).__name__}")
         self._standing = Standing(bundle, ca_pem)
         self._problem = ""
         return True

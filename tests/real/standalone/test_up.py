@@ -219,8 +219,7 @@ def test_a_proxy_whose_port_was_taken_meanwhile_moves_on(folder: Path) -> None:
         before = port(folder)
         (proxy,) = [pid for pid in children(process.pid) if b"tollhouse_proxy" in _arguments(pid)]
         os.kill(proxy, signal.SIGKILL)
-        until(lambda: not alive(proxy), 5)
-        with socket.create_server(("127.0.0.1", before)):
+        with wait.until(lambda: _listening(before), within=10):
             until(lambda: port(folder) != before, 20)
             until(lambda: _connects(folder), 30)
 
@@ -264,6 +263,11 @@ def _connects(folder: Path) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def _listening(number: int) -> socket.socket:
+    """Raises OSError while the port is somebody else's."""
+    return socket.create_server(("127.0.0.1", number))
 
 
 def _arguments(pid: int) -> bytes:

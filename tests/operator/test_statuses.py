@@ -172,6 +172,21 @@ def test_reports_are_read_and_nonsense_is_passed_over() -> None:
     assert read_reports(None) == ()
 
 
+def test_a_report_that_a_status_could_not_hold_is_passed_over_or_cut() -> None:
+    matched = {"p/r": {"enforced": 10**400, "warned": -1, "shadowed": True}, "p/s": {"enforced": 3}}
+    found = read_reports(
+        config_map(
+            deep="[" * 100_000,
+            long=json.dumps({**REPORT, "warnings": ["x" * 300_000]}),
+            odd={**REPORT, "revision": "r" * 5000, "matched": matched, "warnings": ["w" * 5000] * 20},
+        )
+    )
+    assert [report.instance for report in found] == ["odd"]
+    assert matched_counts(found, "p") == {"r": {}, "s": {"enforced": 3}}
+    assert len(found[0].revision) == 128
+    assert len(found[0].warnings) == 8
+
+
 def test_reports_of_pods_that_are_gone_are_stale() -> None:
     reported = config_map(**{"x-proxy-1": REPORT, "x-proxy-2": REPORT, "here": REPORT, "broken": "{"})
     pods = [{"metadata": {"name": "x-proxy-1"}}]

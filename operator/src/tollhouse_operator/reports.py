@@ -27,6 +27,10 @@ class Report:
     warnings: tuple[str, ...] = ()
 
 
+LARGEST_REPORT = 256 * 1024
+_MOST_COUNTED = 2**53
+
+
 def read_reports(config_map: Manifest | None) -> tuple[Report, ...]:
     """The readable reports. What a proxy wrote is not trusted to be well formed."""
     data = (config_map or {}).get("data") or {}
@@ -62,25 +66,32 @@ def matched_counts(reports: Iterable[Report], policy: str) -> dict[str, dict[str
 
 
 def _read(key: str, text: str) -> Report | None:
+    if len(text) > LARGEST_REPORT:
+        return None
     try:
         value = json.loads(text)
         return Report(
             instance=key,
-            revision=str(value["revision"]),
+            revision=str(value["revision"])[:128],
             ready=value["ready"] is True,
             at=_time(value.get("at")),
             matched=_counts(value.get("matched") or {}),
             warnings=tuple(str(words)[:1024] for words in value.get("warnings") or ())[:8],
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _counts(value: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     return {
-        str(rule): {str(kind): count for kind, count in counts.items() if isinstance(count, int)}
+        str(rule): {str(kind): count for kind, count in counts.items() if _is_count(count)}
         for rule, counts in value.items()
     }
+
+
+def _is_count(value: object) -> bool:
+    """What a status can hold: with a greater number the API server would refuse all of it."""
+    return type(value) is int and 0 <= value < _MOST_COUNTED
 
 
 def _time(value: object) -> datetime | None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tollhouse_core.api import parse_object
+from tollhouse_core.api.audit_sink import AuditSinkSpec
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.secret import Secret
@@ -136,6 +137,17 @@ class TestDeployment:
 
         assert digest() == digest(proxy={"replicas": 5})
         assert digest() != digest(proxy={"port": 6432})
+
+    def test_other_audit_sinks_need_other_pods(self) -> None:
+        def digest(*others: Any) -> str:
+            made = manifests_of(connection(), others, SETTINGS)[-1]
+            assert made["kind"] == "Deployment"
+            return str(made["metadata"]["annotations"]["tollhouse.dev/template-hash"])
+
+        first = AuditSinkSpec.model_validate({"file": {"path": "/var/lib/tollhouse/audit/a.jsonl"}})
+        second = AuditSinkSpec.model_validate({"file": {"path": "/var/lib/tollhouse/audit/b.jsonl"}})
+        assert len({digest(), digest(first), digest(second), digest(first, second)}) == 4
+        assert digest(first, second) == digest(second, first)
 
     def test_resources_and_replicas_are_as_the_connection_says(self) -> None:
         asked = {"replicas": 3, "resources": {"requests": {"cpu": "2"}, "limits": {"memory": "1Gi"}}}

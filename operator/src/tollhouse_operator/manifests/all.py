@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
+from tollhouse_core.api.audit_sink import AuditSinkSpec
 from tollhouse_core.api.connection import Connection
 from tollhouse_operator.manifests.config_maps import reports_config_map
 from tollhouse_operator.manifests.deployment import deployment
@@ -34,5 +35,5 @@ def manifests_of(
         network_policy(connection, destinations(connection, others), settings.api_server_ports),
         disruption_budget(connection),
         service(connection),
-        deployment(connection, settings),
+        deployment(connection, settings, [other for other in others if isinstance(other, AuditSinkSpec)]),
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from tollhouse_core.api.audit_sink import AuditSinkSpec
 from tollhouse_core.api.connection import Connection
 from tollhouse_operator.manifests.naming import (
+    SINKS_ANNOTATION,
     TEMPLATE_ANNOTATION,
     Manifest,
     Names,
@@ -29,13 +32,24 @@ DEFAULT_RESOURCES: dict[str, dict[str, str]] = {
 }
 
 
-def deployment(connection: Connection, settings: ProxySettings) -> Manifest:
+def deployment(
+    connection: Connection, settings: ProxySettings, sinks: Sequence[AuditSinkSpec] = ()
+) -> Manifest:
     """Pods that hold to the restricted PodSecurity standard. New pods are ready before old ones
-    go; an old one drains its sessions."""
+    go; an old one drains its sessions.
+
+    `sinks`: the specs of the Connection's AuditSinks. A proxy opens its sinks when it starts, so
+    that another set of them needs other pods.
+    """
     names = names_of(connection)
     template = _template(connection, names, settings)
+    if sinks:
+        opened = sorted(sink.model_dump_json(by_alias=True, exclude_none=True) for sink in sinks)
+        sunk = hashlib.sha256("\n".join(opened).encode()).hexdigest()[:16]
+        template["metadata"]["annotations"] = {SINKS_ANNOTATION: sunk}
     digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:16]
     template["metadata"]["annotations"] = {
+        **template["metadata"].get("annotations", {}),
         TEMPLATE_ANNOTATION: digest,
         "prometheus.io/scrape": "true",
         "prometheus.io/port": str(HEALTH_PORT),

@@ -14,6 +14,7 @@ CONNECTION_LABEL = "tollhouse.dev/connection"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 REVISION_ANNOTATION = "tollhouse.dev/revision"
 TEMPLATE_ANNOTATION = "tollhouse.dev/template-hash"
+SINKS_ANNOTATION = "tollhouse.dev/audit-sinks"
 
 USUAL_PORTS = {
     "postgres": 5432,

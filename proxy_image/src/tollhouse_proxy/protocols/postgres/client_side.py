@@ -12,7 +12,7 @@ from typing import Protocol
 from tollhouse_proxy.exchange import Close, EndReason
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
-from tollhouse_proxy.protocols.postgres.extended import ExecuteTask, ParseTask, check_name
+from tollhouse_proxy.protocols.postgres.extended import ExecuteTask, ParseTask, check_length, check_name
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
 from tollhouse_proxy.protocols.postgres.names import Portal
 from tollhouse_proxy.protocols.postgres.simple import SimpleCache, SimpleQuery
@@ -125,6 +125,7 @@ class ClientSide:
 
     def _bind(self, message: bytes) -> None:
         bind = Bind.parse(message[5:])
+        check_length(bind.statement)
         names = self._state.names
         prepared = names.prepared(bind.statement)
         if prepared is None:
@@ -137,6 +138,7 @@ class ClientSide:
 
     def _describe(self, message: bytes) -> None:
         wanted = Describe.parse(message[5:])
+        check_length(wanted.name)
         names = self._state.names
         if wanted.kind == "S":
             prepared = names.prepared(wanted.name)
@@ -155,6 +157,7 @@ class ClientSide:
 
     def _close(self, message: bytes) -> None:
         wanted = CloseMessage.parse(message[5:])
+        check_length(wanted.name)
         names = self._state.names
         table = names.statements if wanted.kind == "S" else names.portals
         change = names.put(table, wanted.name, None)

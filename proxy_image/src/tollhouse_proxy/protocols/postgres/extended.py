@@ -27,6 +27,10 @@ from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 _EMPTY = Rewritten("")
 
+MAX_NAME_BYTES = 63
+"""The server keeps names of statements and portals in fields of NAMEDATALEN (64) bytes and cuts what is
+longer without a word."""
+
 
 class _Task:
     """Turns every way of being refused into an ErrorResponse at the message's place."""
@@ -135,6 +139,7 @@ class ExecuteTask(_Task):
 
     def _try(self) -> bool:
         state = self._desk.state
+        check_length(self._execute.portal)
         portal = state.names.portal(self._execute.portal)
         if portal is None:
             raise Turned(refuse.error("34000", f'portal "{self._execute.portal}" does not exist'))
@@ -267,7 +272,15 @@ class ExecuteTask(_Task):
         portal.rewritten = wanted
 
 
+def check_length(name: str) -> None:
+    """Raises Turned for a name that the server would cut, and so take for another than it is here."""
+    if len(name.encode()) > MAX_NAME_BYTES:
+        words = f"the name of a statement or portal may have {MAX_NAME_BYTES} bytes at most"
+        raise Turned(refuse.error("42622", words, "", "Use a shorter name."))
+
+
 def check_name(name: str) -> None:
-    """Raises Turned for a name that is kept for exchanges of our own."""
+    """Raises Turned for a name that may not be given: too long, or kept for exchanges of our own."""
+    check_length(name)
     if name.startswith(RESERVED):
         raise Turned(refuse.error("42602", f"names that begin with {RESERVED} are reserved"))

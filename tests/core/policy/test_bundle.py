@@ -269,3 +269,20 @@ def test_a_bundle_stays_the_same_while_it_is_used() -> None:
         assert bundle.applicable(identity).meeting(operation_of(table("Select", "orders")).accesses[0]).opens
     assert bundle.to_json() == text
     assert len(bundle._views) <= 1024
+
+
+def test_a_sink_that_no_proxy_can_open_is_a_problem_and_not_passed_over() -> None:
+    document = {
+        "apiVersion": "tollhouse.dev/v1alpha1",
+        "kind": "AuditSink",
+        "metadata": {"name": "archive", "namespace": "shop"},
+        "spec": {"otlp": {"endpoint": "https://collector.example"}},
+    }
+    sink = parse_object(document)
+    assert isinstance(sink, AuditSink)
+    connection = connection_of("audit: {sinks: [archive]}")
+    result = build_bundle(connection, [], [], [sink], LANGUAGES)
+    assert result.bundle is None
+    assert [str(problem) for problem in result.problems] == [
+        f"{connection.title}: spec.audit.sinks[0]: AuditSink archive: otlp is not built yet; use stdout or file"
+    ]

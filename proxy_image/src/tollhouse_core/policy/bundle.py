@@ -26,6 +26,8 @@ from tollhouse_core.policy.language import PolicyLanguage
 from tollhouse_core.policy.rules import Rule
 
 FORMAT = 1
+SINKS_BUILT = ("stdout", "file")
+"""Sorts of AuditSinks that proxies can open."""
 _VIEWS = 1024
 """Identities whose rules are kept at hand; beyond it all are worked out anew."""
 
@@ -157,14 +159,19 @@ def _named_sinks(connection: Connection, sinks: Iterable[AuditSink]) -> tuple[li
     known = {sink.name: sink for sink in sinks if sink.namespace == connection.namespace}
     wanted = connection.spec.audit.sinks
     return [known[name] for name in sorted(wanted) if name in known], [
-        Problem(
-            f"spec.audit.sinks[{index}]",
-            f"there is no AuditSink {name} in namespace {connection.namespace}",
-            connection.title,
-        )
+        Problem(f"spec.audit.sinks[{index}]", trouble, connection.title)
         for index, name in enumerate(wanted)
-        if name not in known
+        if (trouble := _sink_trouble(name, known.get(name), connection.namespace))
     ]
+
+
+def _sink_trouble(name: str, sink: AuditSink | None, namespace: str) -> str:
+    """A sink that proxies cannot open must not be taken for one that records."""
+    if sink is None:
+        return f"there is no AuditSink {name} in namespace {namespace}"
+    if sink.spec.sort not in SINKS_BUILT:
+        return f"AuditSink {name}: {sink.spec.sort} is not built yet; use {' or '.join(SINKS_BUILT)}"
+    return ""
 
 
 def _canonical(

@@ -55,7 +55,12 @@ async def ensure_authority(cluster: Cluster, namespace: str, now: datetime) -> A
 
 
 def _read(found: Manifest) -> Authority:
-    data = {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+    try:
+        data = {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+    except ValueError:
+        raise BadKeyPair(
+            f"Secret {SECRET} holds something that is no text; delete it to have it made anew"
+        ) from None
     missing = [key for key in (_CERTIFICATE, _KEY, _MASTER) if not data.get(key)]
     if missing:
         raise BadKeyPair(

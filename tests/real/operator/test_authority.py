@@ -65,3 +65,13 @@ async def test_one_that_cannot_be_read_is_a_persons_to_throw_away(
         await ensure_authority(cluster, place, NOW)
     plane.kubectl("-n", place, "delete", "secret", SECRET, check=True)
     assert await ensure_authority(cluster, place, NOW)
+
+
+async def test_one_that_is_no_text_is_said_to_be_so(
+    cluster: Cluster, place: str, plane: ControlPlane
+) -> None:
+    await ensure_authority(cluster, place, NOW)
+    change = json.dumps({"data": {"ca.key": "//79"}})
+    plane.kubectl("-n", place, "patch", "secret", SECRET, "--type=merge", "-p", change, check=True)
+    with pytest.raises(BadKeyPair, match="holds something that is no text"):
+        await ensure_authority(cluster, place, NOW)

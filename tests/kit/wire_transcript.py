@@ -75,6 +75,7 @@ class HandClock:
 @dataclass(frozen=True)
 class PlainCatalog:
     epoch: str
+    complete: bool = True
 
 
 def understand(text: str, catalog: Any, settings: Any) -> tuple[Statement, ...]:

@@ -53,6 +53,12 @@ def test_only_a_spelt_out_name_grants_a_reserved_one() -> None:
     assert PathGlob(every=True, reserved=reserved).grants(("public", "orders"))
 
 
+def test_a_reserved_name_may_be_open_to_wildcards_all_the_same() -> None:
+    glob = PathGlob(every=True, reserved=(Segment(("pg_", WILD)),), open_names=frozenset({"pg_temp"}))
+    assert glob.grants(("pg_temp", "mine"))
+    assert not glob.grants(("pg_temp_3", "anothers"))
+
+
 @given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_what_is_literal_is_never_read_as_a_pattern(before: str, middle: str, after: str) -> None:
     assert Segment((before, after)).matches(before + after)

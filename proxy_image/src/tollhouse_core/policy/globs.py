@@ -69,12 +69,14 @@ class PathGlob:
     """A pattern for a whole path.
 
     `every` is the bare `*`: any path, of any length. `reserved` are outermost names (a server's
-    own schemas) that no wildcard grants: only a pattern that spells the name out does.
+    own schemas) that no wildcard grants: only a pattern that spells the name out does; `open_names`
+    are those that a wildcard grants all the same.
     """
 
     segments: tuple[Segment, ...] = ()
     every: bool = False
     reserved: tuple[Segment, ...] = field(default=(), repr=False)
+    open_names: frozenset[str] = field(default=frozenset(), repr=False)
 
     def matches(self, path: Path) -> bool:
         """Whether every segment matches; lengths must be equal. What a rule binds."""
@@ -98,4 +100,6 @@ class PathGlob:
         if not self.matches(path):
             return False
         spelled = not self.every and self.segments[0].literal is not None
-        return spelled or not any(name.matches(path[0]) for name in self.reserved)
+        if spelled or path[0] in self.open_names:
+            return True
+        return not any(name.matches(path[0]) for name in self.reserved)

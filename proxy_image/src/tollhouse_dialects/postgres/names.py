@@ -18,6 +18,10 @@ MAX_NAME_BYTES = 63
 # Schemas of the server itself: no wildcard opens them, only a rule that spells them out.
 RESERVED_SCHEMAS = (Segment(("pg_", WILD)), Segment(("information_schema",)))
 
+# The session's own temporary tables: they hold only what the session itself put there. Those of other
+# sessions are called pg_temp_3 and stay closed.
+OPEN_SCHEMAS = frozenset({"pg_temp"})
+
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _PLAIN = re.compile(r"[A-Za-z0-9_$*\u0080-\U0010ffff]+")
 _ASCII_UPPER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -90,7 +94,7 @@ def _parts(text: str, pattern: str) -> SegmentParts:
 def table_glob(pattern: str, default_schema: str) -> PathGlob:
     """`table`, `schema.table` or a bare `*`. Raises BadName. Also for functions."""
     if pattern == "*":
-        return PathGlob(every=True, reserved=RESERVED_SCHEMAS)
+        return PathGlob(every=True, reserved=RESERVED_SCHEMAS, open_names=OPEN_SCHEMAS)
     found = segments(pattern)
     if len(found) > 2:
         raise BadName(
@@ -98,13 +102,13 @@ def table_glob(pattern: str, default_schema: str) -> PathGlob:
         )
     if len(found) == 1:
         found = (Segment((default_schema,)), *found)
-    return PathGlob(found, reserved=RESERVED_SCHEMAS)
+    return PathGlob(found, reserved=RESERVED_SCHEMAS, open_names=OPEN_SCHEMAS)
 
 
 def column_glob(pattern: str, default_schema: str) -> PathGlob:
     """`table.column`, `schema.table.column` or a bare `*`. Raises BadName."""
     if pattern == "*":
-        return PathGlob((ANYTHING, ANYTHING, ANYTHING), reserved=RESERVED_SCHEMAS)
+        return PathGlob((ANYTHING, ANYTHING, ANYTHING), reserved=RESERVED_SCHEMAS, open_names=OPEN_SCHEMAS)
     found = segments(pattern)
     if len(found) not in {2, 3}:
         raise BadName(
@@ -112,7 +116,7 @@ def column_glob(pattern: str, default_schema: str) -> PathGlob:
         )
     if len(found) == 2:
         found = (Segment((default_schema,)), *found)
-    return PathGlob(found, reserved=RESERVED_SCHEMAS)
+    return PathGlob(found, reserved=RESERVED_SCHEMAS, open_names=OPEN_SCHEMAS)
 
 
 def table_globs(patterns: Sequence[str], default_schema: str, path: str = "") -> tuple[PathGlob, ...]:

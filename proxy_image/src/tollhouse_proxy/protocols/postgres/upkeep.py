@@ -140,7 +140,9 @@ class Upkeep:
 
     def _take_rows(self, results: list[Any]) -> None:
         catalog = self._dialect.catalog(dict(zip(self._dialect.queries, results, strict=True)))
-        if not self._state.private:
+        if not catalog.complete:
+            self._snapshot = ""  # read again at the next check
+        elif not self._state.private:
             self._shelf.put(self._key, catalog)
         self._take(catalog)
 

@@ -47,6 +47,8 @@ class Column:
     generated: bool
     identity: bool
     expression: str | None
+    unread: bool = False
+    """It has an expression that could not be read: another session holds the relation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +271,19 @@ class Catalog:
             if oid is not None and text is not None
         }
 
+    @cached_property
+    def _unread(self) -> frozenset[tuple[int, int]]:
+        return frozenset(
+            (_number(oid), _number(number))
+            for oid, number, text in self.rows["defaults"]
+            if oid is not None and text is None
+        )
+
+    @cached_property
+    def complete(self) -> bool:
+        """False: some definitions were left out because another session holds what they speak of."""
+        return not self._unread and all(oid is None or text is not None for oid, text in self.rows["views"])
+
     def columns(self, oid: int) -> tuple[Column, ...]:
         """The columns of a relation in attribute order, dropped ones left out."""
         known = self.memo.get(("columns", oid))
@@ -284,6 +299,7 @@ class Catalog:
                 generated=bool(generated),
                 identity=bool(identity),
                 expression=self._expressions.get((oid, number)),
+                unread=(oid, number) in self._unread,
             )
             for number, name, type_oid, _, not_null, generated, identity, typmod in json.loads(
                 self._column_rows.get(oid, "[]")

@@ -2,6 +2,9 @@
 
 Every query yields text columns only. Definitions are printed under an empty search_path, so that
 each name in them that is not in pg_catalog is qualified; the path is put back in the same query.
+
+Nothing here may wait for another session: printing a definition locks the relations in it, so those
+that somebody holds or awaits exclusively are left out (NULL), and read when the lock is gone.
 """
 
 from __future__ import annotations
@@ -13,6 +16,12 @@ WITH before AS MATERIALIZED (
   SELECT pg_catalog.current_setting('search_path') AS path
 ), emptied AS MATERIALIZED (
   SELECT pg_catalog.set_config('search_path', '', true) AS done FROM before
+), locked AS MATERIALIZED (
+  SELECT l.relation FROM pg_catalog.pg_locks l
+  WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+    AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                      WHERE d.datname = pg_catalog.current_database())
 ), body AS MATERIALIZED (
   {body}
 ), counted AS MATERIALIZED (
@@ -59,14 +68,21 @@ GROUP BY a.attrelid
     "defaults": _under_empty_path(
         """
   SELECT d.adrelid::text, d.adnum::text,
-    CASE WHEN emptied.done IS NOT NULL THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END
+    CASE WHEN emptied.done IS NOT NULL AND d.adrelid NOT IN (SELECT relation FROM locked)
+      THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END
   FROM emptied, pg_catalog.pg_attrdef d JOIN pg_catalog.pg_class c ON c.oid = d.adrelid
   WHERE c.relnamespace NOT IN (11, 99)
 """
     ),
     "views": _under_empty_path(
         """
-  SELECT c.oid::text, CASE WHEN emptied.done IS NOT NULL THEN pg_catalog.pg_get_viewdef(c.oid) END
+  SELECT c.oid::text, CASE WHEN emptied.done IS NOT NULL
+    AND c.oid NOT IN (SELECT relation FROM locked)
+    AND NOT EXISTS (
+      SELECT FROM locked JOIN pg_catalog.pg_depend d ON d.refobjid = locked.relation
+      JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid
+      WHERE d.refclassid = 1259 AND d.classid = 2618 AND w.ev_class = c.oid)
+    THEN pg_catalog.pg_get_viewdef(c.oid) END
   FROM emptied, pg_catalog.pg_class c
   WHERE c.relkind IN ('v', 'm') AND c.relnamespace <> 11
     AND c.relnamespace <> (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'information_schema')

@@ -161,7 +161,16 @@ def _default(column: Column) -> str:
             f'DEFAULT for the column "{column.name}" cannot be used under a row filter',
             "Leave the column out.",
         )
+    _refuse_unread(column)
     return f"({column.expression})" if column.expression else "NULL"
+
+
+def _refuse_unread(column: Column) -> None:
+    if column.unread:
+        raise CannotRewrite(
+            f'the default of "{column.name}" cannot be read while another session changes the table',
+            "Run it again.",
+        )
 
 
 def plain_type(column: Column, binding: Binding) -> str:
@@ -222,6 +231,7 @@ _SETTLED_FUNCTIONS = frozenset({"now", "current_setting", "transaction_timestamp
 
 def _settled_default(column: Column) -> str:
     """The default of a column that is not given, if it is the same whenever it is computed."""
+    _refuse_unread(column)
     if column.expression is None and not column.identity:
         return "NULL"
     try:

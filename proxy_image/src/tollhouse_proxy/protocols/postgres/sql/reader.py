@@ -397,6 +397,13 @@ def under_empty_path(names: Names) -> Names:
 def view_tree(view: Relation, names: Names) -> tuple[str, Body, str]:
     """Node type, body and text of a view's definition."""
     text = names.catalog.definition(view.oid)
+    if text is None and not names.catalog.complete:
+        raise NotUnderstood(
+            f'the definition of the view "{view.schema}.{view.name}" cannot be read while another session '
+            "changes what it shows",
+            "Run it again.",
+            "55P03",
+        )
     try:
         statements = parse(text) if text else ()
     except SqlSyntaxError:

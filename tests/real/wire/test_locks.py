@@ -1,0 +1,59 @@
+"""What other sessions lock does not stop a session that does not touch it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from kit import wait
+from kit.postgres import Postgres
+from kit.wire_world import WireWorld
+
+pytestmark = pytest.mark.postgres
+
+WORK = """
+CREATE TABLE held (id int DEFAULT 1 + 1, twice int GENERATED ALWAYS AS (id * 2) STORED);
+INSERT INTO held VALUES (DEFAULT);
+CREATE VIEW held_seen AS SELECT id FROM held;
+"""
+
+
+@pytest.fixture
+def holder(postgres: Postgres, shop: str) -> Iterator[psycopg.Connection]:
+    """A session beside the proxy that holds the table `held` exclusively until it ends its transaction."""
+    with psycopg.connect(postgres.dsn(shop), autocommit=True) as connection:
+        connection.execute(WORK)
+        connection.execute("BEGIN")
+        connection.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
+        yield connection
+        connection.execute("ROLLBACK")
+        connection.execute("DROP TABLE held CASCADE")
+
+
+def test_a_session_begins_and_works_while_another_holds_a_table(
+    world: WireWorld, holder: psycopg.Connection
+) -> None:
+    with psycopg.connect(world.dsn(connect_timeout=5), autocommit=True) as client:
+        client.execute("SET statement_timeout = 5000")
+        assert client.execute("SELECT count(*) FROM customers").fetchone() == (3,)
+        client.execute("CREATE TEMP TABLE mine (id int)")
+        assert client.execute("SELECT count(*) FROM mine").fetchone() == (0,)
+        with pytest.raises(psycopg.errors.LockNotAvailable, match="Run it again"):
+            client.execute("SELECT * FROM held_seen")
+
+
+def test_what_was_held_is_read_once_it_is_free(world: WireWorld, holder: psycopg.Connection) -> None:
+    with psycopg.connect(world.dsn(connect_timeout=5), autocommit=True) as client:
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            client.execute("SELECT * FROM held_seen")
+        holder.execute("ROLLBACK")
+
+        def seen() -> bool:
+            try:
+                return client.execute("SELECT id FROM held_seen").fetchone() == (2,)
+            except psycopg.errors.LockNotAvailable:
+                return False
+
+        wait.until(seen, within=10)

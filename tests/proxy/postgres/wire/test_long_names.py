@@ -34,11 +34,11 @@ def talk() -> Transcript:
     "message",
     [
         lambda name: parse("SELECT 1", name),
-        lambda name: bind(name),
+        bind,
         lambda name: bind("known", name),
         lambda name: frontend.Describe("S", name).encode(),
         lambda name: frontend.Describe("P", name).encode(),
-        lambda name: execute(name),
+        execute,
         lambda name: frontend.Close("S", name).encode(),
         lambda name: frontend.Close("P", name).encode(),
     ],

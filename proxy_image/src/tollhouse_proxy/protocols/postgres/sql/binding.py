@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -10,12 +9,13 @@ from functools import reduce
 from tollhouse_core.decision import ColumnMask, Obligations, RowFilter
 from tollhouse_core.masks import Detector, Mask, stricter
 from tollhouse_core.operation import Path
+from tollhouse_dialects.postgres.parse import SqlSyntaxError, parse
 
 from .catalog import Catalog, Relation
 from .findings import parents
 from .masks import Masker, MaskKeys
 from .names import Names
-from .nodes import Body
+from .nodes import Body, strings, walk, wrapped
 from .reader import view_findings
 from .statement import CannotRewrite
 
@@ -61,6 +61,7 @@ class Binding:
         for one in obligations.filters:
             self._filters.setdefault(one.path, []).append(one)
         self._effects: dict[int, Effect] = {}
+        self._touched: dict[int, bool] = {}
         self.sources: dict[tuple[int, bool], str] = {}
         self.trees: dict[tuple[int, bool, str], Body] = {}
 
@@ -109,13 +110,20 @@ class Binding:
 
     def touches(self, relation: Relation) -> bool:
         """Whether reading the relation must change: by itself, its children, or beneath a view."""
-        if self.effect(relation):
-            return True
-        if any(self.effect(child) for child in self.children(relation)):
-            return True
+        known = self._touched.get(relation.oid)
+        if known is None:
+            known = self._touched[relation.oid] = self._touches(relation)
+        return known
+
+    def _touches(self, relation: Relation) -> bool:
+        # What was found in a view holds all that lies beneath, so nothing has to be asked again.
+        beneath: Iterable[Relation] = ()
         if relation.kind in ("v", "m") and not relation.system:
-            return any(self.touches(one) for one in view_findings(relation, self.names).relations.values())
-        return False
+            beneath = view_findings(relation, self.names).relations.values()
+        return any(
+            self.effect(one) or any(self.effect(child) for child in self.children(one))
+            for one in (relation, *beneath)
+        )
 
     def children(self, relation: Relation) -> tuple[Relation, ...]:
         """Partitions and children at any depth."""
@@ -178,7 +186,15 @@ def _stricter_effect(one: ColumnEffect, other: ColumnEffect) -> ColumnEffect:
 
 
 def _mentions(expression: str, column: str) -> bool:
-    return re.search(rf'(?<![\w"]){re.escape(column)}(?![\w"])|"{re.escape(column)}"', expression) is not None
+    """Whether an expression of the catalog reads the column; yes where it cannot be read."""
+    try:
+        kind, body = wrapped(parse(f"SELECT {expression}")[0].tree)
+    except SqlSyntaxError:
+        return True
+    return any(
+        one == "ColumnRef" and ("A_Star" in node["fields"][-1] or column in strings(node["fields"]))
+        for one, node in walk(kind, body)
+    )
 
 
 def refuse(message: str, hint: str) -> CannotRewrite:

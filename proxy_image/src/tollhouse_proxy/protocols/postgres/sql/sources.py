@@ -20,13 +20,21 @@ from .splice import Splice, bare, expression_tree, from_tree
 from .statement import CannotRewrite
 
 _MAX_VIEW_DEPTH = 24
+_MAX_SOURCE = 120_000
+"""Characters. A view that joins another with itself doubles it, and so does the next above."""
 
 
 def source_sql(relation: Relation, binding: Binding, only: bool = False, depth: int = 0) -> str:
     """The sub-select, in parentheses and without an alias. Raises CannotRewrite."""
     made = binding.sources.get((relation.oid, only))
     if made is None:
-        made = binding.sources[relation.oid, only] = _source(relation, binding, only, depth)
+        made = _source(relation, binding, only, depth)
+        if len(made) > _MAX_SOURCE:
+            raise CannotRewrite(
+                f'"{".".join(relation.path)}" is made of too many masked or filtered relations',
+                "Read the tables beneath it.",
+            )
+        binding.sources[relation.oid, only] = made
     return made
 
 

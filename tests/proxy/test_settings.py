@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tollhouse_proxy.settings import Address, BadSettings, StoreKind, read_settings
 
 GOOD = {

@@ -36,6 +36,7 @@ def check_insert(splice: Splice, write: Write, binding: Binding) -> None:
         )
     body = select["SelectStmt"]
     targets = _targets(write, body, binding)
+    _check_override(write, binding)
     start, end = _region(splice, write)
     given = wrapped(splice.twin(write.body)["selectStmt"])[1]
     if body.get("valuesLists"):
@@ -50,6 +51,28 @@ def check_insert(splice: Splice, write: Write, binding: Binding) -> None:
     inner = frame["SelectStmt"]["fromClause"][0]["RangeSubselect"]["subquery"]["SelectStmt"]
     inner["fromClause"][0]["RangeSubselect"]["subquery"] = {"SelectStmt": given}
     splice.twin(write.body)["selectStmt"] = frame
+
+
+def _check_override(write: Write, binding: Binding) -> None:
+    """OVERRIDING USER VALUE stores another value than the one given: what was checked is not stored."""
+    if write.body.get("override") != "OVERRIDING_USER_VALUE":
+        return
+    wanted = _wanted(write, binding)
+    for column in binding.catalog.columns(write.relation.oid):
+        if column.identity and column.name in wanted:
+            raise CannotRewrite(
+                f'OVERRIDING USER VALUE cannot be used: the row filter reads "{column.name}"',
+                f'Leave OVERRIDING USER VALUE out, and give the value of "{column.name}".',
+            )
+
+
+def _wanted(write: Write, binding: Binding) -> set[str]:
+    """The columns that the filters of the relation read."""
+    return {
+        column
+        for one in binding.effect(write.relation).filters
+        for column in filter_columns(one, write.relation, binding.names)
+    }
 
 
 def _targets(write: Write, body: Body, binding: Binding) -> list[Column]:
@@ -199,11 +222,7 @@ def _cast_parameters(
 
 def _frame(write: Write, targets: list[Column], binding: Binding) -> tuple[str, str]:
     relation = write.relation
-    wanted = {
-        column
-        for one in binding.effect(relation).filters
-        for column in filter_columns(one, relation, binding.names)
-    }
+    wanted = _wanted(write, binding)
     given = {column.name: f"v.{name(column.name)}" for column in targets}
     row = []
     for column in binding.catalog.columns(relation.oid):

@@ -50,6 +50,9 @@ FIELD_TYPES: dict[str, str] = {
 }
 """Field -> type of the node in it, where the wrapper is left out."""
 
+SYSTEM_COLUMNS: frozenset[str] = words("ctid tableoid xmin xmax cmin cmax")
+"""Columns that every table has."""
+
 QUERY_NODES: frozenset[str] = words("""
 SelectStmt InsertStmt UpdateStmt DeleteStmt MergeStmt MergeWhenClause WithClause CommonTableExpr
 CTESearchClause CTECycleClause IntoClause OnConflictClause InferClause IndexElem ReturningClause

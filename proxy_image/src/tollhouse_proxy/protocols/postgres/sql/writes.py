@@ -16,7 +16,7 @@ from .catalog import Relation
 from .findings import Write
 from .guards import guard_conflict, guard_rows
 from .inserts import check_insert
-from .nodes import Body, strings, walk, wrapped
+from .nodes import SYSTEM_COLUMNS, Body, strings, walk, wrapped
 from .quoting import name
 from .splice import Splice, expression_tree
 from .statement import CannotRewrite
@@ -54,7 +54,7 @@ def _rewrite_write(splice: Splice, write: Write, binding: Binding) -> None:
         )
     if effect.masked:
         _mask_returning(splice, write, binding)
-        _check_reads(write, effect.masked, shown)
+        _check_reads(write, effect.masked, shown, binding)
     if effect.filters:
         if write.kind == "InsertStmt":
             check_insert(splice, write, binding)
@@ -197,18 +197,24 @@ def _own(write: Write) -> frozenset[str]:
     return frozenset({write.alias, "old", "new"} | named)
 
 
-def _check_reads(write: Write, masked: frozenset[str], shown: str) -> None:
+def _known_names(write: Write, binding: Binding) -> frozenset[str]:
+    """What `target.name` can mean other than a function of the whole row."""
+    return SYSTEM_COLUMNS | {column.name for column in binding.catalog.columns(write.relation.oid)}
+
+
+def _check_reads(write: Write, masked: frozenset[str], shown: str, binding: Binding) -> None:
     """Refuses every other place where the statement would read a masked column of its target."""
+    known = _known_names(write, binding)
     skip = {"withClause", "relation", "cols"} | ({"selectStmt"} if write.kind == "InsertStmt" else set())
     own = _own(write)
     handled = {
         id(node)
         for item in returning(write.body)
-        if (node := item["ResTarget"].get("val", {}).get("ColumnRef")) and _is_plain(node, write)
+        if (node := item["ResTarget"].get("val", {}).get("ColumnRef")) and _is_plain(node, write, known)
     }
     rest = {field: value for field, value in write.body.items() if field not in skip}
     for kind, node in walk("", rest):
-        if kind == "ColumnRef" and id(node) not in handled and _reads(node, own, masked):
+        if kind == "ColumnRef" and id(node) not in handled and _reads(node, own, masked, known):
             raise CannotRewrite(
                 f'a write to "{shown}" may not read its masked columns',
                 "Leave masked columns and whole rows out of WHERE, SET and ON CONFLICT, and name the columns"
@@ -216,19 +222,21 @@ def _check_reads(write: Write, masked: frozenset[str], shown: str) -> None:
             )
 
 
-def _is_plain(node: Body, write: Write) -> bool:
+def _is_plain(node: Body, write: Write, known: frozenset[str]) -> bool:
     """Whether RETURNING shows this reference as it stands, so that its mask can stand there."""
     texts = strings(node.get("fields"))
     if "A_Star" in node["fields"][-1]:
         others = [*write.body.get("fromClause", []), *write.body.get("usingClause", [])]
         return texts[-1:] in ((), (write.alias,)) and not (others and not texts)
-    return len(texts) > 1 or texts[0] not in _own(write)
+    if len(texts) > 1:
+        return texts[-2] not in _own(write) or texts[-1] in known
+    return texts[0] not in _own(write)
 
 
-def _reads(node: Body, own: frozenset[str], masked: frozenset[str]) -> bool:
+def _reads(node: Body, own: frozenset[str], masked: frozenset[str], known: frozenset[str]) -> bool:
     texts = strings(node.get("fields"))
     if "A_Star" in node["fields"][-1]:
         return not texts or texts[-1] in own
     if len(texts) == 1:
         return texts[0] in masked or texts[0] in own
-    return texts[-1] in masked and texts[-2] in own
+    return texts[-2] in own and (texts[-1] in masked or texts[-1] not in known)

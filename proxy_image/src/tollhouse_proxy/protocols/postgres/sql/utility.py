@@ -197,8 +197,8 @@ def _explain(body: Body, reader: Reader) -> Reading:
         _query(inner, reader)
         return Reading("EXPLAIN", returns_rows=True, sensitive=reader.found.sensitive, inner=inner)
     if inner[0] == "ExecuteStmt":
-        effect = SessionEffect(EffectKind.EXECUTE, inner[1].get("name", ""))
-        return Reading("EXPLAIN", effect, returns_rows=True)
+        # EXPLAIN EXECUTE computes the parameters, with or without ANALYZE.
+        return Reading("EXPLAIN", _execute(inner[1], reader).effect, returns_rows=True)
     reading = read_utility(*inner, reader)
     return Reading(
         "EXPLAIN", SessionEffect(changes_catalog=reading.effect.changes_catalog), returns_rows=True

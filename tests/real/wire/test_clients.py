@@ -99,6 +99,14 @@ def test_server_side_cursors_and_row_limited_execution(world: WireWorld) -> None
         assert len(cursor.fetchall()) == 4997
 
 
+def test_copy_with_a_program_of_the_server_answers_like_any_command(world: WireWorld) -> None:
+    with psycopg.connect(world.dsn(), autocommit=True) as client:
+        client.execute("CREATE TEMP TABLE copied (id int)")
+        made = client.execute("COPY copied FROM PROGRAM 'printf \"1\\n2\\n\"'")
+        assert made.statusmessage == "COPY 2"
+        assert client.execute("SELECT sum(id) FROM copied").fetchone() == (3,)
+
+
 def test_copy_in_and_out(world: WireWorld) -> None:
     with connect(world) as client, client.transaction(force_rollback=True):
         with client.cursor().copy("COPY customers (id, name) FROM STDIN") as copy:

@@ -81,6 +81,16 @@ def test_a_filter_is_one_condition_or_nothing(where: str, catalog: Catalog) -> N
     assert ";" not in made.text
 
 
+@pytest.mark.parametrize(
+    "sql",
+    ["COPY products FROM '/tmp/x'", "COPY products TO PROGRAM 'cat'", "COPY (SELECT 1) TO '/tmp/x'"],
+)
+def test_files_and_programs_of_the_server_are_for_whom_nothing_is_hidden(sql: str, catalog: Catalog) -> None:
+    assert rewritten(sql, catalog, Obligations()).text == sql
+    with pytest.raises(CannotRewrite, match="could read any table"):
+        rewritten(sql, catalog)
+
+
 def test_an_obligation_for_something_else_is_refused(catalog: Catalog) -> None:
     with pytest.raises(CannotRewrite):
         rewritten("SELECT * FROM products", catalog, Obligations(columns=(mask("ssn", Redact()),)))

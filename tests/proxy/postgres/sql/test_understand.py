@@ -98,8 +98,9 @@ def needed(sql: str, catalog: Catalog) -> set[str]:
         ("SELECT query_to_xml('SELECT 1', true, true, '')", {"function pg_catalog.query_to_xml"}),
         ("SELECT pg_catalog.pg_read_file('x')", {"function pg_catalog.pg_read_file"}),
         ("UPDATE pg_settings SET setting = 'off'", {"Update on pg_catalog.pg_settings"}),
-        ("COPY orders TO '/tmp/x'", {"Select public.orders", "COPY with a file of the server"}),
-        ("COPY orders FROM PROGRAM 'id'", {"Insert public.orders", "COPY with a program"}),
+        ("COPY orders TO '/tmp/x'", {"Select public.orders", "COPY TO FILE"}),
+        ("COPY orders FROM PROGRAM 'id'", {"Insert public.orders", "COPY FROM PROGRAM"}),
+        ("ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b", {"ALTER TABLE"}),
     ],
 )
 def test_what_a_statement_needs_rules_for(sql: str, accesses: set[str] | None, catalog: Catalog) -> None:

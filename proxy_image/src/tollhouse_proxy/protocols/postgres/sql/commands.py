@@ -147,6 +147,7 @@ _WITH_OBJECT = {
     "DropStmt": ("DROP", "removeType"),
     "DefineStmt": ("CREATE", "kind"),
     "AlterTableStmt": ("ALTER", "objtype"),
+    "AlterTableMoveAllStmt": ("ALTER", "objtype"),
     "AlterObjectSchemaStmt": ("ALTER", "objectType"),
     "AlterObjectDependsStmt": ("ALTER", "objectType"),
     "AlterOwnerStmt": ("ALTER", "objectType"),
@@ -168,9 +169,15 @@ CODE = frozenset(
         "CreateUserMappingStmt", "CreateForeignTableStmt", "ImportForeignSchemaStmt",
         "CreateSubscriptionStmt",
         "CreatePLangStmt", "AlterSystemStmt",
+        "CreateCastStmt", "CreateConversionStmt", "CreateTransformStmt", "CreateOpClassStmt",
+        "CreateOpFamilyStmt", "AlterOpFamilyStmt", "AlterOperatorStmt", "CreateAmStmt", "CreateRangeStmt",
+        "CreateFdwStmt", "AlterFdwStmt", "AlterForeignServerStmt", "CreateEventTrigStmt",
+        "AlterFunctionStmt", "AlterDomainStmt", "AlterTypeStmt", "AlterExtensionStmt",
+        "AlterExtensionContentsStmt", "AlterSubscriptionStmt", "DropOwnedStmt", "ReassignOwnedStmt",
     }
 )  # fmt: skip
-"""Statements that bring code or connections whose reads cannot be judged: they may read any table."""
+"""Statements that bring code or connections whose reads cannot be judged: they may read any table,
+or change what a row filter's functions, operators and types mean."""
 
 HARMLESS_COMMANDS = frozenset({"SET CONSTRAINTS", "UNLISTEN"})
 """Commands that need no rule."""
@@ -265,7 +272,7 @@ def _named(kind: str, body: Body) -> list[tuple[str | None, str]]:
             )
         )
 
-    for field in ("relation", "view", "sequence", "rel", "base"):
+    for field in ("relation", "view", "sequence", "rel", "base", "table"):
         value = body.get(field)
         if isinstance(value, dict):
             inner = value.get("relation", value) if "relname" not in value else value

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from tollhouse_core.operation import Verb
 
 from .catalog import Relation
-from .commands import CHANGE_NO_CATALOG, CODE, HARMLESS_COMMANDS, STRUCTURE, objects_of, tag_of
+from .commands import CHANGE_NO_CATALOG, HARMLESS_COMMANDS, objects_of, tag_of
+from .definitions import accesses_of, brings_code, concerned, holds_rows
 from .findings import Write
 from .nodes import Body, children, constant, strings, wrapped
 from .reader import Reader, Scope
@@ -210,21 +211,24 @@ def _explain(body: Body, reader: Reader) -> Reading:
 
 def _copy(body: Body, reader: Reader) -> Reading:
     incoming = bool(body.get("is_from"))
+    effect = SessionEffect(EffectKind.COPY_IN if incoming else EffectKind.COPY_OUT)
     if body.get("is_program") or body.get("filename"):
-        reader.found.opaque(
-            "COPY with a program" if body.get("is_program") else "COPY with a file of the server"
-        )
+        # A command of its own: a file may be any table's, a program may do anything.
+        where = "PROGRAM" if body.get("is_program") else "FILE"
+        reader.found.command(f"COPY {'FROM' if incoming else 'TO'} {where}", Verb.ADMIN)
+        reader.found.everything = True
+        effect = SessionEffect()
     if "query" in body:
         inner = wrapped(body["query"])
         _query(inner, reader)
-        return Reading("COPY", SessionEffect(EffectKind.COPY_OUT), inner=inner)
+        return Reading("COPY", effect, inner=inner)
     relation = reader.names.relation(body["relation"])
     reader.touch(relation, "Insert" if incoming else "Select")
     if incoming:
         reader.found.writes.append(Write(relation, "CopyStmt", body, 0))
         if "whereClause" in body:
             reader.expression("where", body["whereClause"], Scope())
-    return Reading("COPY", SessionEffect(EffectKind.COPY_IN if incoming else EffectKind.COPY_OUT))
+    return Reading("COPY", effect)
 
 
 def _truncate(body: Body, reader: Reader) -> Reading:
@@ -262,12 +266,13 @@ def _command(kind: str, body: Body, reader: Reader) -> Reading:
     paths, relations = objects_of(kind, body, reader.names)
     for path in paths or ((),):
         reader.found.command(action, verb, path, needs_rule=action not in HARMLESS_COMMANDS)
-    for relation in relations:
+    for relation in (*relations, *concerned(kind, body, reader.names)):
         reader.found.resource(relation, reader.names.catalog)
-        if kind in STRUCTURE:
+        for access in accesses_of(kind, body):
             # Who may not read a table must not be able to give it another name or shape.
-            reader.touch(relation, "Select", needs_rule=False)
-    if kind in CODE:
+            if kind != "DropStmt" or holds_rows(relation):
+                reader.touch(relation, access, needs_rule=False)
+    if brings_code(kind, body, reader.names):
         reader.found.everything = True
     lenient = Reader(reader.names, reader.found, lenient=True)
     _read_inside(kind, body, lenient)
@@ -287,7 +292,7 @@ def _command(kind: str, body: Body, reader: Reader) -> Reading:
 
 
 _OWN_RELATIONS = frozenset(
-    {"relation", "view", "sequence", "relations", "rels", "objects", "object", "into", "base"}
+    {"relation", "view", "sequence", "relations", "rels", "objects", "object", "into", "base", "table"}
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from kit.sql_shop import HIDE, Session, mask, row_filter
+from kit.sql_shop import HIDE, Seen, Session, mask, row_filter
 from tollhouse_core.decision import Obligations
 from tollhouse_core.masks import Redact
 
@@ -28,6 +28,19 @@ def changed(shop: Session) -> Iterator[Callable[[str], Session]]:
 
     yield change
     shop.catalog = before
+
+
+def _run(shop: Session, sql: str) -> Seen:
+    """As the guard decides: only what binds to the relations the statement speaks of is in force."""
+    resources = shop.understand(sql)[0].operation.resources
+    spoken = {path for resource in resources for path in (resource.path, *resource.also)}
+    shop.under(
+        Obligations(
+            columns=tuple(one for one in HIDE.columns if one.path in spoken),
+            filters=tuple(one for one in HIDE.filters if one.path in spoken),
+        )
+    )
+    return shop.run(sql)
 
 
 def _stack(of: str, select: str, height: int) -> str:
@@ -61,3 +74,72 @@ def test_a_column_computed_from_one_with_quotes_in_its_name_is_masked_too(
     )
     shop.under(Obligations(columns=(mask('We "ird', Redact(), path=("public", "odd")),)))
     assert "secret" not in str(shop.run("SELECT low FROM odd").rows).lower()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER SCHEMA public RENAME TO p2",
+        "ALTER EXTENSION citext SET SCHEMA p2",
+        "ALTER FUNCTION get_contact(int) RENAME TO g",
+        "CREATE POLICY p ON orders USING (true)",
+        "ALTER POLICY p ON orders USING (true)",
+        "CREATE PUBLICATION p FOR TABLE products, orders",
+        "CREATE PUBLICATION p FOR TABLES IN SCHEMA public",
+        "CREATE PUBLICATION p FOR ALL TABLES",
+        "ALTER PUBLICATION p ADD TABLE orders",
+        "ALTER TABLE products ADD FOREIGN KEY (title) REFERENCES customers (email)",
+        "ALTER TABLE events ATTACH PARTITION customers DEFAULT",
+        "ALTER TABLE products INHERIT orders",
+        "CREATE OPERATOR public.= (leftarg = int4, rightarg = int4, procedure = int4ne)",
+        "CREATE AGGREGATE a (int) (sfunc = int4pl, stype = int)",
+        "CREATE CAST (text AS int) WITH INOUT",
+        "ALTER FUNCTION get_contact(int) SET search_path = evil",
+        "ALTER TYPE state RENAME VALUE 'private' TO 'public'",
+        "ALTER DOMAIN mail ADD CHECK (VALUE NOT LIKE 'a%')",
+        "ALTER EXTENSION citext ADD FUNCTION contact(customers)",
+        "DROP TABLE orders",
+        "DROP TABLE products, events",
+        "DROP SCHEMA public CASCADE",
+        "DROP OWNED BY CURRENT_USER",
+    ],
+)
+def test_definitions_that_would_uncover_or_remove_what_is_hidden_are_refused(sql: str, shop: Session) -> None:
+    assert _run(shop, sql).kind in ("cannot rewrite", "denied")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE more (id int PRIMARY KEY, product int REFERENCES products (id), kind text DEFAULT 'a')",
+        "CREATE SCHEMA mine; ALTER SCHEMA mine RENAME TO yours",
+        "ALTER TABLE products RENAME COLUMN title TO name",
+        "ALTER TABLE products ADD CONSTRAINT positive CHECK (price > 0)",
+        "CREATE POLICY p ON products USING (true)",
+        "DROP TABLE products",
+        "DROP VIEW customers_jv",
+        "DROP SCHEMA priv CASCADE",
+        "CREATE TYPE mood AS ENUM ('a')",
+        'CREATE COLLATION mine FROM "C"',
+    ],
+)
+def test_definitions_elsewhere_run_as_always(sql: str, shop: Session) -> None:
+    for one in sql.split("; "):
+        seen = _run(shop, one)
+        assert seen.kind == "rows", seen
+
+
+def test_a_rule_that_denies_a_table_binds_to_what_moves_or_reads_its_schema(shop: Session) -> None:
+    def accesses(sql: str) -> set[tuple[str, tuple[str, ...]]]:
+        operation = shop.understand(sql)[0].operation
+        return {(access.action, access.path) for access in operation.accesses if not access.needs_rule}
+
+    assert accesses("ALTER SCHEMA priv RENAME TO p2") >= {
+        (action, ("priv", "customers")) for action in ("Select", "Insert", "Update", "Delete", "Truncate")
+    }
+    assert ("Truncate", ("priv", "customers")) in accesses("DROP SCHEMA priv CASCADE")
+    assert ("Delete", ("public", "products")) in accesses("DROP TABLE products")
+    reads = ("Select", ("public", "customers"))
+    assert reads in accesses("CREATE TABLE probe (e varchar REFERENCES customers (email))")
+    assert reads in accesses("ALTER TABLE events ATTACH PARTITION customers DEFAULT")
+    assert reads in accesses("CREATE TABLE copy (LIKE customers)")

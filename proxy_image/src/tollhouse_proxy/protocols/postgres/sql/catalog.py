@@ -467,6 +467,10 @@ class Catalog:
         """Functions outside pg_catalog of that name, in any schema."""
         return self._functions[0].get(name, ())
 
+    def has_functions(self, schema: str) -> bool:
+        """Whether a schema other than pg_catalog holds any function."""
+        return any(function.schema == schema for function in self._functions[1].values())
+
     def function(self, oid: int) -> Function | None:
         """A function outside pg_catalog by oid."""
         return self._functions[1].get(oid)

@@ -85,6 +85,11 @@ def wrapped(node: Body) -> tuple[str, Body]:
     return kind, body
 
 
+def _unwrapped(field: str, body: Body) -> str:
+    """The type of a node without its wrapper; relations stand in many fields, under one shape."""
+    return "RangeVar" if "relname" in body else FIELD_TYPES.get(field, "")
+
+
 def children(body: Body) -> Iterator[tuple[str, str, Body]]:
     """(field, type, body) of every node directly below. Unknown unwrapped fields have type ""."""
     for field, value in body.items():
@@ -95,7 +100,7 @@ def children(body: Body) -> Iterator[tuple[str, str, Body]]:
                 kind, inner = wrapped(value)
                 yield field, kind, inner
             else:
-                yield field, FIELD_TYPES.get(field, ""), value
+                yield field, _unwrapped(field, value), value
         elif isinstance(value, list):
             for item in value:
                 if isinstance(item, dict) and item:
@@ -103,7 +108,7 @@ def children(body: Body) -> Iterator[tuple[str, str, Body]]:
                         kind, inner = wrapped(item)
                         yield field, kind, inner
                     else:
-                        yield field, FIELD_TYPES.get(field, ""), item
+                        yield field, _unwrapped(field, item), item
 
 
 def strings(nodes: list[Body] | None) -> tuple[str, ...]:

@@ -236,10 +236,11 @@ class Reader:
         self.touch(relation, "Select")
 
     def _mention(self, body: Body) -> None:
-        """A table that a definition names (REFERENCES, LIKE, ATTACH PARTITION): a resource."""
+        """A table that a definition names (REFERENCES, LIKE, ATTACH PARTITION): it is read, so denials
+        of reading it bind."""
         relation = self.names.find(body.get("schemaname"), body.get("relname", ""))
-        if relation is not None:
-            self.found.resource(relation, self.names.catalog)
+        if relation is not None and not relation.system:
+            self.touch(relation, "Select", needs_rule=False)
 
     # -- everything else ---------------------------------------------------------------------
 
@@ -272,7 +273,9 @@ class Reader:
             self._expression_node(kind, node, scope)
             if kind in _LEAVES:
                 continue
-            pending += [(k, n) for name, k, n in children(node) if name not in _NAME_FIELDS]
+            pending += [
+                (k, n) for name, k, n in children(node) if name not in _NAME_FIELDS or k == "RangeVar"
+            ]
 
     def expression(self, _name: str, body: Body, scope: Scope) -> None:
         """A node outside any statement (an argument of EXECUTE, a default)."""

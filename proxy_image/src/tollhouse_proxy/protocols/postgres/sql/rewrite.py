@@ -9,6 +9,7 @@ from .binding import Binding
 from .catalog import Catalog, Relation
 from .commands import STRUCTURE
 from .copying import rewrite_copy
+from .definitions import holds_rows
 from .findings import Findings
 from .masks import MaskKeys
 from .names import Names
@@ -116,6 +117,8 @@ def _rewrite(statement: Statement, plan: Plan, binding: Binding, touched: list[R
             f"{statement.tag} on a relation with masked columns or filtered rows could uncover them",
             "Ask somebody for whom nothing is masked to do it.",
         )
+    if kind == "DropStmt":
+        _check_drop(binding, touched)
     if kind == "CreateTableAsStmt" and body.get("objtype") == "OBJECT_MATVIEW":
         raise CannotRewrite(
             "a materialised view over masked or filtered relations would keep this identity's view of them",
@@ -140,6 +143,16 @@ def _rewrite_query(splice: Splice, found: Findings, binding: Binding) -> None:
     for write in found.writes:
         if write.kind != "TruncateStmt" and "schemaname" not in write.node:
             qualify(splice, write.node, write.relation)
+
+
+def _check_drop(binding: Binding, touched: list[Relation]) -> None:
+    for one in touched:
+        family = (one, *binding.children(one))
+        if holds_rows(one) and any(binding.effect(member).filters for member in family):
+            raise CannotRewrite(
+                f'this would remove rows of "{".".join(one.path)}" that are filtered for you',
+                "Use DELETE: it takes your rows only.",
+            )
 
 
 def _check_explain(body: Body, binding: Binding, touched: list[Relation]) -> None:

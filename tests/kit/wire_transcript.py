@@ -96,6 +96,8 @@ def _statement(text: str, start: int) -> Statement:
     effect = SessionEffect()
     if tag == "DDL":
         effect = SessionEffect(EffectKind.CATALOG, changes_catalog=True)
+    elif tag in {"BEGIN", "COMMIT", "ROLLBACK", "SET"}:
+        effect = SessionEffect(EffectKind(tag.lower()), changes_catalog=tag == "ROLLBACK")
     elif tag == "COPYIN":
         effect = SessionEffect(EffectKind.COPY_IN)
     elif tag == "EXECUTE":
@@ -141,6 +143,8 @@ class Transcript:
     can_secure: bool = False
     clock: HandClock = field(default_factory=HandClock)
     cancels: CancelRegistry = field(default_factory=CancelRegistry)
+    shelf: CatalogShelf = field(default_factory=CatalogShelf)
+    isolation: str = "read committed"
     fingerprint: str = "f1"
     path: str = "public"
     effects: list[Effect] = field(default_factory=list)
@@ -152,7 +156,7 @@ class Transcript:
             gate=self.gate,
             dialect=DIALECT,
             clock=self.clock,
-            shelf=CatalogShelf(),
+            shelf=self.shelf,
             cancels=self.cancels,
             noise=lambda size: b"k" * size,
             session_id=lambda: "session-1",
@@ -258,6 +262,7 @@ class Transcript:
     def _answer(self, text: str) -> str:
         known = {
             "SHOW search_path": self.path,
+            "SHOW transaction_isolation": self.isolation,
             "fingerprint?": self.fingerprint,
             "snapshot?": f"s-{self.fingerprint}",
         }

@@ -190,7 +190,10 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class Borrow:
-    """Get a credential for one backend session; answer CredentialLent or CredentialRefused."""
+    """Get a credential for one backend session; answer CredentialLent or CredentialRefused. `role` is the
+    way into the backend that the client chose; "" is the Connection's own."""
+
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,7 +304,7 @@ class PostgresMachine:
         self.outbox.effects.append(
             Opened(self._judge, identity.expires_at if self._served.ends_with_token else None)
         )
-        self.outbox.effects.append(Borrow())
+        self.outbox.effects.append(Borrow(wishes.user if self._served.roles else ""))
 
     def _introduce(self, opened: BackendOpened) -> None:
         assert self._credential is not None
@@ -445,6 +445,8 @@ class PostgresMachine:
     @staticmethod
     def _lose(session: SessionState) -> None:
         runs = [run for entry in session.ledger.entries for run in entry.runs[entry.at :] if not entry.failed]
+        if session.moving:
+            session.moved()
         for run in [*runs, *session.suspended.values()]:
             done = Completion(run.operation, Outcome.LOST, run.rows, run.size)
             session.judge.completed(done)

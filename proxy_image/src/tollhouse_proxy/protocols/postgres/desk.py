@@ -40,6 +40,26 @@ _POISON_QUERY = Query(DENIED_TEXT.encode()).encode()
 _POISON_PARSE = Parse(f"{RESERVED}_refused", DENIED_TEXT.encode()).encode()
 
 
+_OWN_MATTERS = frozenset(
+    {EffectKind.SET, EffectKind.RESET, EffectKind.ROLLBACK, EffectKind.SAVEPOINT, EffectKind.DISCARD}
+)
+"""What such a statement changes concerns its own session alone."""
+
+_FIX_NO_SNAPSHOT = frozenset(
+    {
+        EffectKind.BEGIN,
+        EffectKind.COMMIT,
+        EffectKind.ROLLBACK,
+        EffectKind.SAVEPOINT,
+        EffectKind.SET,
+        EffectKind.RESET,
+        EffectKind.PREPARE,
+        EffectKind.DEALLOCATE,
+        EffectKind.CLOSE,
+    }
+)
+
+
 class Turned(Exception):
     """The client's message is refused; `words` is the ErrorResponse."""
 
@@ -243,7 +263,14 @@ class Desk:
         inner = effect.inner.effect if effect.inner is not None else None
         if effect.kind is EffectKind.COPY_IN:
             self.state.may_copy = True
-        changes = effect.changes_catalog or (inner is not None and inner.changes_catalog)
+        both = (effect,) if inner is None else (effect, inner)
+        prepared = statement.tag == "COMMIT PREPARED"  # nobody knows what another session prepared
+        changes = prepared or any(one.changes_catalog for one in both)
+        if prepared or any(one.changes_catalog and one.kind not in _OWN_MATTERS for one in both):
+            self.state.moving = True
+            self.state.moved()
+        if effect.kind not in _FIX_NO_SNAPSHOT and statement.tag != "SHOW":
+            self.state.queried = True
         if effect.kind is EffectKind.SET and effect.search_path is not None:
             changes = False  # what it becomes is known; looking could fix the transaction's snapshot
         self.upkeep.note(effect.search_path, changes=changes)

@@ -45,7 +45,9 @@ class _Task:
             return self._try()
         except Turned as turned:
             self._give_up(turned.words)
-        except (CatalogUnreadable, FactFailed) as failed:
+        except CatalogUnreadable as failed:
+            self._give_up(failed.words)
+        except FactFailed as failed:
             self._give_up(passed_on(failed.report, guarded=True, positions=None).encode())
         except CannotRewrite as cannot:
             self._give_up(refuse.cannot_rewrite(cannot, self._desk.state.judge.revision))
@@ -72,7 +74,7 @@ class ParseTask(_Task):
 
     def _try(self) -> bool:
         desk = self._desk
-        if not desk.upkeep.fresh():
+        if not desk.upkeep.fresh(self._parse.text):
             return False
         if self._statement is None:
             check_name(self._parse.name)
@@ -146,7 +148,7 @@ class ExecuteTask(_Task):
         if portal.prepared.statement is None:
             state.send(self._message, Owed(Kind.EXECUTE))
             return True
-        if not self._desk.upkeep.fresh():
+        if not self._desk.upkeep.fresh(portal.prepared.text.encode()):
             return False
         if self._goes_on(portal):
             return True

@@ -162,6 +162,8 @@ class Replies:
         run = self._running(head)
         run.tag = _tag(message)
         self._state.copy_in = False
+        if self._state.moving:
+            self._state.moved()
         self._step(head)
         self._finished(run, Outcome.COMPLETED)
         return self._stopped(head, run) if run.stopped else None

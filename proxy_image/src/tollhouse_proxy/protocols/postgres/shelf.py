@@ -2,6 +2,9 @@
 
 A snapshot is found by what the backend said of itself: database, the session's own row (role, path,
 temporary schema) and the fingerprint. Sessions that see the same catalog share one.
+
+`generation` moves whenever some session may have changed the catalog for all: what a session knows from a
+generation before must be looked at again.
 """
 
 from __future__ import annotations
@@ -18,6 +21,11 @@ class CatalogShelf:
 
     def __init__(self) -> None:
         self._found: OrderedDict[Key, Any] = OrderedDict()
+        self.generation = 0
+
+    def moved(self) -> None:
+        """A session has sent, completed or committed what changes the catalog."""
+        self.generation += 1
 
     def get(self, key: Key) -> Any | None:
         """A snapshot; None when it must be read."""

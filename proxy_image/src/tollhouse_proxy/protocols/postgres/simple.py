@@ -105,7 +105,7 @@ class SimpleQuery:
         if self._stepped is not None:
             return self._stepped.advance()
         try:
-            if not self._desk.upkeep.fresh():
+            if not self._desk.upkeep.fresh(self._message[5:-1]):
                 return False
             if self._statements is None:
                 if self._run_known():
@@ -121,7 +121,9 @@ class SimpleQuery:
             return self.advance()
         except Turned as turned:
             self._refuse(turned.words)
-        except (CatalogUnreadable, FactFailed) as failed:
+        except CatalogUnreadable as failed:
+            self._refuse(failed.words)
+        except FactFailed as failed:
             self._refuse(passed_on(failed.report, guarded=True, positions=None).encode())
         except CannotRewrite as cannot:
             self._refuse(refuse.cannot_rewrite(cannot, self._desk.state.judge.revision))

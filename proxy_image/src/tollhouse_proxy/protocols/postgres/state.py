@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tollhouse_proxy.exchange import Outbox
@@ -23,6 +24,9 @@ class SessionState:
     dirty: a statement was sent that may change what the catalog or the settings are.
     private: what is known of catalog and settings holds only within the open transaction.
     path_unconfirmed: a new search_path is assumed that the backend has not confirmed yet.
+    queried: the open transaction has run something that fixes its snapshot.
+    moving: what was sent may change the catalog for all sessions, and may not have been committed yet;
+    `moved` tells them.
     """
 
     outbox: Outbox
@@ -38,6 +42,9 @@ class SessionState:
     dirty: bool = False
     private: bool = False
     path_unconfirmed: bool = False
+    queried: bool = False
+    moving: bool = False
+    moved: Callable[[], None] = lambda: None
     suspended: dict[int, Run] = field(default_factory=dict)
     """Operations whose portal may be run on: number -> what came so far."""
 
@@ -76,6 +83,10 @@ class SessionState:
     def transaction_over(self) -> None:
         """The backend says that no transaction runs."""
         self.names.transaction_over()
+        self.queried = self.open_pipeline
+        if self.moving:
+            self.moved()
+            self.moving = bool(self.ledger)  # what is owed yet may be the change itself
         if self.private:
             self.private = False
             self.dirty = True

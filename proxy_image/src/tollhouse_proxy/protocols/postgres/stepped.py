@@ -57,7 +57,9 @@ class SteppedQuery:
                     return False
         except Turned as turned:
             return self._refuse(turned.words)
-        except (CatalogUnreadable, FactFailed) as failed:
+        except CatalogUnreadable as failed:
+            return self._refuse(failed.words)
+        except FactFailed as failed:
             return self._refuse(passed_on(failed.report, guarded=True, positions=None).encode())
         except CannotRewrite as cannot:
             return self._refuse(refuse.cannot_rewrite(cannot, state.judge.revision))
@@ -82,9 +84,9 @@ class SteppedQuery:
 
     def _step(self) -> bool:
         desk = self._desk
-        if not desk.upkeep.fresh():
-            return False
         text, start = self._pieces[self._at]
+        if not desk.upkeep.fresh(text.encode()):
+            return False
         if self._statement is None:
             [self._statement] = self._read(text, start)
             self._subject = desk.subject(self._statement)

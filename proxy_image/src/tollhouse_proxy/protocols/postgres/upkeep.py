@@ -1,13 +1,18 @@
 """Keeps what is known of the catalog and of the settings true.
 
-Before a statement is read, `fresh` must have said True. Between transactions a snapshot older than a second
-is checked again; after a statement that may change the catalog it is read again at once, inside the
-transaction too. Inside a transaction that changed nothing it is left alone: a query of ours could be the one
-that fixes the transaction's snapshot.
+Before a statement is read, `fresh` must have said True. A snapshot older than a second is checked again;
+after a statement that may change the catalog, of this session or of any other of this proxy, it is read again
+at once, inside a transaction too.
+
+A query of ours could be the one that fixes a transaction's snapshot, after which SET TRANSACTION is refused:
+before the first query of a transaction nothing is asked on account of statements that name nothing of the
+catalog. And one whose snapshot is fixed for its whole length (REPEATABLE READ, SERIALIZABLE) cannot see the
+catalog that the server reads its statements by: when that has moved it must begin anew.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -19,18 +24,30 @@ from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
+from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 CHECK_EVERY_SECONDS = 1.0
+_UNKNOWN = -1
 _SESSION = "session"
 _PATH = "SHOW search_path"
+_ISOLATION = "SHOW transaction_isolation"
+_SEES_CHANGES = frozenset({"read committed", "read uncommitted"})
+_NAMES_NOTHING = re.compile(
+    rb"\s*(?:abort|begin|commit|end|release|reset|rollback|savepoint|set|show|start)\b[^;]*;?\s*",
+    re.IGNORECASE,
+)
+"""Statements that mean the same whatever the catalog is."""
 
 
 class CatalogUnreadable(Exception):
-    """The backend refused to tell its catalog; `report` is its error."""
+    """The backend refused to tell its catalog, or told it as it was; `report` is the error and `words`
+    what a client reads of it."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, own: bool = False) -> None:
         super().__init__("the catalog cannot be read")
         self.report = report
+        shown = report if own else passed_on(report, guarded=True, positions=None)
+        self.words = shown.encode()
 
 
 class Upkeep:
@@ -51,26 +68,34 @@ class Upkeep:
         self._checked = float("-inf")
         self._snapshot = ""
         self._key = ("", "", "")
-        self._failure: Report | None = None
+        self._failure: CatalogUnreadable | None = None
         self._under_way = False
+        self._generation = self._asked_in = _UNKNOWN
+        self._own = True
         self.catalog: Any = None
         self.epoch = ""
         self.settings = settings
         state.dirty = True
+        state.moved = self._moved
 
-    def fresh(self) -> bool:
-        """Whether a statement may be read now; False: ask again when the backend has answered.
-        Raises CatalogUnreadable."""
+    def fresh(self, text: bytes = b"") -> bool:
+        """Whether `text` may be read now; False: ask again when the backend has answered. Raises
+        CatalogUnreadable."""
         if self._failure is not None:
-            report, self._failure = self._failure, None
-            raise CatalogUnreadable(report)
+            failure, self._failure = self._failure, None
+            raise failure
         if self._under_way:
             return False
         state = self._state
-        if not state.dirty and (
-            state.status != "I" or self._clock.monotonic() - self._checked < CHECK_EVERY_SECONDS
-        ):
-            return True
+        if not state.dirty:
+            moved = self._generation != self._shelf.generation
+            old = self._clock.monotonic() - self._checked >= CHECK_EVERY_SECONDS
+            if state.status != "I" or state.open_pipeline:
+                old = old and state.queried
+                if _NAMES_NOTHING.fullmatch(text):
+                    return True
+            if not moved and not old:
+                return True
         return self._look()
 
     def note(self, path: tuple[str, ...] | None, *, changes: bool) -> None:
@@ -83,17 +108,28 @@ class Upkeep:
             self._state.path_unconfirmed = True
             self._state.private = True
 
+    def _moved(self) -> None:
+        """Tells the other sessions that this one may have changed the catalog; what it knew of the others'
+        changes it still knows."""
+        before = self._shelf.generation
+        self._shelf.moved()
+        if self._generation == before:
+            self._generation += 1
+        if self._asked_in == before:
+            self._asked_in += 1
+
     def _look(self) -> bool:
         state = self._state
+        moved = self._generation != self._shelf.generation
         if state.ledger:
-            if not state.dirty:
+            if not state.dirty and not moved:
                 return True
             state.flush()
             return False
         state.path_unconfirmed = False
         if state.skipping or (state.status == "E" and not state.open_pipeline):
             return True
-        if state.dirty:
+        if state.dirty or moved:
             self._read_signs()
             return False
         if not state.quiet:
@@ -109,7 +145,7 @@ class Upkeep:
         self._under_way = False
         if hidden.error is not None:
             self._state.dirty = True
-            self._failure = hidden.error
+            self._failure = CatalogUnreadable(hidden.error)
             return
         done(hidden.results)
 
@@ -117,21 +153,35 @@ class Upkeep:
         if _single(results[0]) == self._snapshot:
             self._checked = self._clock.monotonic()
         else:
-            self._state.dirty = True
+            self._generation = _UNKNOWN
 
     def _read_signs(self) -> None:
-        self._state.dirty = False
+        state = self._state
+        # Only what this session has changed itself could be undone with its transaction.
+        self._own = state.dirty
+        state.dirty = False
+        self._asked_in = self._shelf.generation
+        moved = self._generation not in {_UNKNOWN, self._asked_in}
+        fixed = state.queried and (state.status == "T" or state.open_pipeline)
+        state.queried = True
         queries = self._dialect.queries
         signs = [_PATH, self._dialect.snapshot, queries[_SESSION], self._dialect.fingerprint]
+        if moved and fixed:
+            signs.append(_ISOLATION)
         self._begin(signs, self._compare_signs)
 
     def _compare_signs(self, results: list[Any]) -> None:
-        path, snapshot, session, fingerprint = results
+        path, snapshot, session, fingerprint, *isolation = results
         state = self._state
+        in_transaction = state.status == "T" or state.open_pipeline
+        if isolation and _single(isolation[0]) not in _SEES_CHANGES:
+            state.dirty = state.dirty or self._own
+            self._failure = CatalogUnreadable(_begin_anew(), own=True)
+            return
         self.settings = replace(self.settings, search_path=self._dialect.split_path(_single(path)))
         self._snapshot = _single(snapshot)
         self._key = (self.settings.database, repr(session), _single(fingerprint))
-        state.private = state.private or state.status == "T" or state.open_pipeline
+        state.private = state.private or (self._own and in_transaction)
         found = self._shelf.get(self._key)
         if found is not None:
             self._take(found)
@@ -149,7 +199,16 @@ class Upkeep:
     def _take(self, catalog: Any) -> None:
         self.catalog = catalog
         self.epoch = catalog.epoch
+        self._generation = self._asked_in
         self._checked = self._clock.monotonic()
+
+
+def _begin_anew() -> Report:
+    fields = {"S": "ERROR", "V": "ERROR", "C": "40001", "M": _MOVED, "H": "Roll back and run it again."}
+    return Report("E", fields)
+
+
+_MOVED = "the catalog has changed since this transaction began"
 
 
 def _single(rows: Any) -> str:

@@ -1,0 +1,163 @@
+"""What one session does to the catalog is known to all others of the proxy at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.wire_transcript import Transcript, done, error, parse, query, ready, result, said
+from tollhouse_proxy.exchange import ClientGone
+from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
+
+
+@pytest.fixture
+def mover() -> Transcript:
+    return Transcript(shelf=CatalogShelf()).log_in()
+
+
+@pytest.fixture
+def other(mover: Transcript) -> Transcript:
+    talk = Transcript(shelf=mover.shelf).log_in()
+    assert asked_first(talk, query("SELECT 0")) == 0
+    talk.backend(result("0"), ready())
+    talk.to_client()
+    return talk
+
+
+def asked_first(talk: Transcript, message: bytes, status: str = "I") -> int:
+    """How many questions of ours go before the message; it has been sent then."""
+    talk.client(message)
+    sent = talk.to_backend()
+    if message in sent:
+        return 0
+    talk.machine.outbox.backend[:0] = sent
+    return talk.answer_looks(status)
+
+
+def in_transaction(talk: Transcript, *, queried: bool) -> None:
+    talk.client(query("BEGIN"))
+    talk.backend(done("BEGIN"), ready("T"))
+    if queried:
+        talk.client(query("SELECT 1"))
+        talk.backend(result("1"), ready("T"))
+    talk.to_backend(), talk.to_client()
+
+
+def test_a_change_is_looked_for_when_it_is_sent_and_again_when_it_is_done(
+    mover: Transcript, other: Transcript
+) -> None:
+    mover.client(query("DDL view"))
+    assert asked_first(other, query("SELECT 1")) == 4
+    other.backend(result("1"), ready())
+    assert asked_first(other, query("SELECT 2")) == 0
+    other.backend(result("2"), ready())
+    mover.backend(done("DDL"), ready())
+    assert asked_first(other, query("SELECT 3")) == 4
+
+
+def test_a_change_in_a_transaction_is_looked_for_when_it_is_committed(
+    mover: Transcript, other: Transcript
+) -> None:
+    mover.client(query("BEGIN"))
+    mover.backend(done("BEGIN"), ready("T"))
+    mover.client(query("DDL view"))
+    mover.backend(done("DDL"), ready("T"))
+    mover.answer_looks("T")
+    assert asked_first(other, query("SELECT 1")) == 4
+    other.backend(result("1"), ready())
+    mover.client(query("COMMIT"))
+    mover.backend(done("COMMIT"), ready())
+    assert asked_first(other, query("SELECT 2")) == 4
+    other.backend(result("2"), ready())
+    mover.client(query("SELECT 1"))
+    mover.answer_looks()
+    mover.backend(result("1"), ready())
+    assert asked_first(other, query("SELECT 3")) == 0
+
+
+def test_a_session_that_leaves_while_its_change_is_under_way_is_looked_after(
+    mover: Transcript, other: Transcript
+) -> None:
+    mover.client(query("DDL view"))
+    assert asked_first(other, query("SELECT 1")) == 4
+    other.backend(result("1"), ready())
+    mover.machine.receive(ClientGone())
+    assert asked_first(other, query("SELECT 2")) == 4
+
+
+def test_a_session_within_a_transaction_looks_too(mover: Transcript, other: Transcript) -> None:
+    in_transaction(other, queried=True)
+    mover.client(query("DDL view"))
+    mover.backend(done("DDL"), ready())
+    assert asked_first(other, query("SELECT 2"), "T") == 5
+    other.backend(result("2"), ready("T"))
+    assert asked_first(other, query("SELECT 3"), "T") == 0
+
+
+def test_a_statement_that_names_nothing_stays_the_first_of_its_transaction(
+    mover: Transcript, other: Transcript
+) -> None:
+    in_transaction(other, queried=False)
+    mover.client(query("DDL view"))
+    mover.backend(done("DDL"), ready())
+    assert asked_first(other, query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"), "T") == 0
+    other.backend(done("SET"), ready("T"))
+    assert asked_first(other, query("SELECT 2"), "T") == 4
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_a_transaction_that_cannot_see_the_change_must_begin_anew(
+    mover: Transcript, other: Transcript, level: str
+) -> None:
+    in_transaction(other, queried=True)
+    other.isolation = level
+    mover.client(query("DDL view"))
+    mover.backend(done("DDL"), ready())
+    assert asked_first(other, query("SELECT 2"), "T") == 5
+    other.backend(error("42601"), ready("E"))
+    [refusal, _] = other.to_client()
+    assert said(refusal)["C"] == "40001"
+    assert "catalog has changed" in said(refusal)["M"]
+    assert asked_first(other, query("ROLLBACK"), "E") == 0
+
+
+def test_a_transaction_that_cannot_see_the_change_may_still_commit(
+    mover: Transcript, other: Transcript
+) -> None:
+    in_transaction(other, queried=True)
+    other.isolation = "serializable"
+    mover.client(query("DDL view"))
+    assert asked_first(other, query("COMMIT"), "T") == 0
+
+
+def test_what_a_session_changes_itself_never_ends_its_own_transaction(mover: Transcript) -> None:
+    in_transaction(mover, queried=True)
+    mover.isolation = "serializable"
+    mover.client(query("DDL table"))
+    mover.backend(done("DDL"), ready("T"))
+    mover.to_client()
+    assert asked_first(mover, query("SELECT 1"), "T") == 4
+    mover.backend(result("1"), ready("T"))
+    assert mover.kinds() == "TDCZ"
+
+
+def test_a_rollback_without_changes_disturbs_nobody(mover: Transcript, other: Transcript) -> None:
+    in_transaction(mover, queried=True)
+    mover.client(query("ROLLBACK"))
+    mover.backend(done("ROLLBACK"), ready())
+    assert asked_first(other, query("SELECT 1")) == 0
+
+
+def test_a_parse_looks_like_a_query_does(mover: Transcript, other: Transcript) -> None:
+    mover.client(query("DDL view"))
+    mover.backend(done("DDL"), ready())
+    assert asked_first(other, parse("SELECT 1", "s")) == 4
+
+
+def test_a_transaction_that_has_begun_to_read_is_looked_after_every_second(other: Transcript) -> None:
+    in_transaction(other, queried=True)
+    other.clock.time += 5
+    assert asked_first(other, query("SELECT 2"), "T") == 1
+    other.backend(result("2"), ready("T"))
+    other.clock.time += 5
+    other.fingerprint = "f2"
+    assert asked_first(other, query("SELECT 2"), "T") == 7

@@ -210,6 +210,7 @@ class WireWorld:
     limits: TimeLimits = field(default_factory=TimeLimits)
     username: str = ""
     password: str = ""
+    lenders: dict[str, LentCredential] = field(default_factory=dict)
     over_socket: bool = False
     host: str = "127.0.0.1"
     port: int = 0
@@ -224,13 +225,22 @@ class WireWorld:
         host = str(server.socket_dir) if self.over_socket else server.host
         target = Target(host, server.port, self.backend_tls, ca)
         return Served(
-            "shop", "orders-db", target, self.database, self.databases, requires_tls=self.requires_tls
+            "shop",
+            "orders-db",
+            target,
+            self.database,
+            self.databases,
+            requires_tls=self.requires_tls,
+            roles=frozenset(self.lenders) - {""},
         )
+
+    def lent_to(self, role: str) -> LentCredential:
+        return self.lenders[role]
 
     async def start(self) -> Serving:
         served = self.served()
         identity = Identity("triage", "kubernetes", Proof.SERVICE_ACCOUNT, expires_at=self.expires_at)
-        self.credentials = LentCredential(
+        self.credentials = self.lenders[""] = LentCredential(
             self.username or self.server.superuser, self.password or self.server.password
         )
         clock = SystemClock()
@@ -247,7 +257,7 @@ class WireWorld:
         )
         certificate = ServingCertificate(self.tls_dir).context if self.tls_dir else lambda: None
         parts = Parts(
-            PostgresFactory(around), TokenBook({TOKEN: identity}), self.credentials, clock, certificate
+            PostgresFactory(around), TokenBook({TOKEN: identity}), self.lent_to, clock, certificate
         )
         self.serving = await serve(RuntimeSettings(self.host, self.port, limits=self.limits), parts)
         self.port = self.serving.port

@@ -15,15 +15,17 @@ import secrets as randomness
 import ssl
 
 from tollhouse_core.api.connection import ProxyTlsMode
+from tollhouse_core.api.credentials import Credentials
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_proxy.adapters.audit.sinks import AuditSinks
-from tollhouse_proxy.adapters.credentials.current import CurrentSource
-from tollhouse_proxy.adapters.credentials.factory import credential_source
+from tollhouse_proxy.adapters.credentials.factory import source_for
+from tollhouse_proxy.adapters.credentials.roles import RoleSources
 from tollhouse_proxy.adapters.credentials.settings import POD_TOKEN, CredentialSettings
 from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.stores import Stores
 from tollhouse_proxy.backend_ca import backend_ca
 from tollhouse_proxy.guard.house import House
+from tollhouse_proxy.ports.credentials import CredentialSource
 from tollhouse_proxy.ports.judging import Gate
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
@@ -40,6 +42,12 @@ RETRY_SECONDS = 1.0
 LOCAL_JWKS = ("state", "issuer", "jwks.json")
 
 
+def role_credentials(bundle: PolicyBundle) -> dict[str, Credentials]:
+    """What the proxy logs in with for each role of the Connection."""
+    target = bundle.connection.spec.postgres
+    return {name: role.credentials for name, role in target.roles.items()} if target else {}
+
+
 class Serving:
     """Serves one Connection."""
 
@@ -53,8 +61,7 @@ class Serving:
         self._sink = sink
         self._standing: Standing | None = None
         self._problem = "not started yet"
-        self._credentials = CurrentSource()
-        self._credentials_of: object = None
+        self._credentials = RoleSources(self._source)
         self._certificate = ServingCertificate(settings.tls_dir) if settings.tls_dir else None
         self._changed = asyncio.Event()
         self._preparing: asyncio.Task[None] | None = None
@@ -86,7 +93,7 @@ class Serving:
         parts = Parts(
             factory=PROTOCOLS[protocol](foundation),
             prover=self._prover,
-            credentials=self._credentials,
+            credentials=self._credentials.of,
             clock=self._house.clock,
             certificate=self._tls,
         )
@@ -119,6 +126,10 @@ class Serving:
         if bundle.connection.spec.proxy.tls.mode is ProxyTlsMode.DISABLE:
             return None
         return self._certificate.context()
+
+    def _source(self, credentials: Credentials) -> CredentialSource:
+        settings = CredentialSettings(pod_token_file=self._settings.token_file or POD_TOKEN)
+        return source_for(credentials, self._stores.secrets, settings, self._house.clock)
 
     def _token_prover(self) -> TokenProver:
         folder = self._settings.folder
@@ -168,16 +179,7 @@ class Serving:
     async def _prepare(self, bundle: PolicyBundle) -> bool:
         try:
             ca_pem = await backend_ca(bundle, self._stores.secrets)
-            if self._credentials_of != bundle.connection.spec.credentials:
-                token = self._settings.token_file or POD_TOKEN
-                source = credential_source(
-                    bundle.connection,
-                    self._stores.secrets,
-                    CredentialSettings(pod_token_file=token),
-                    self._house.clock,
-                )
-                await self._credentials.use(source)
-                self._credentials_of = bundle.connection.spec.credentials
+            await self._credentials.use(bundle.connection.spec.credentials, role_credentials(bundle))
         except (StoreUnavailable, StoreRefused) as error:
             return self._unprepared(str(error))
         except Exception as error:

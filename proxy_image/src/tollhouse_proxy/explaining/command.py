@@ -122,7 +122,7 @@ async def explain(bundle: PolicyBundle, identity: Identity, sql: str, folder: Pa
     foundation = Foundation(lambda: standing, gate, clock, shown_keys())
     explained = EXPLAINED[connection.protocol](foundation)
     source = credential_source(connection, stores.secrets, CredentialSettings(), clock)
-    parts = Parts(explained.factory, _Anybody(identity), source, clock, lambda: None)
+    parts = Parts(explained.factory, _Anybody(identity), lambda _: source, clock, lambda: None)
     serving = Serving(RuntimeSettings("127.0.0.1", 0), parts)
     await serving.start()
     try:
@@ -144,5 +144,8 @@ def plain(bundle: PolicyBundle) -> PolicyBundle:
     connection = bundle.connection
     tls = connection.spec.proxy.tls.model_copy(update={"mode": ProxyTlsMode.DISABLE})
     proxy = connection.spec.proxy.model_copy(update={"tls": tls})
-    spec = connection.spec.model_copy(update={"proxy": proxy})
+    changed: dict[str, object] = {"proxy": proxy}
+    if connection.spec.postgres is not None:  # the Connection's own credentials explain for every role
+        changed["postgres"] = connection.spec.postgres.model_copy(update={"roles": {}})
+    spec = connection.spec.model_copy(update=changed)
     return replace(bundle, connection=connection.model_copy(update={"spec": spec}))

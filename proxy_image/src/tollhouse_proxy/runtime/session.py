@@ -61,12 +61,13 @@ _LINGER_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What sessions are made with. `certificate` gives the context for TLS with clients, None while there is
-    none."""
+    """What sessions are made with. `credentials` gives the source for a role ("": the Connection's own) and
+    raises CredentialUnavailable for one it does not know; `certificate` gives the context for TLS with
+    clients, None while there is none."""
 
     factory: MachineFactory
     prover: IdentityProver
-    credentials: CredentialSource
+    credentials: Callable[[str], CredentialSource]
     clock: Clock
     certificate: Callable[[], ssl.SSLContext | None]
 
@@ -322,7 +323,7 @@ class ClientSession(asyncio.Protocol):
             case Prove():
                 self._spawn(self._prove(effect))
             case Borrow():
-                self._spawn(self._borrow())
+                self._spawn(self._borrow(effect))
             case Dial():
                 self._spawn(self._dial(effect))
             case SendAside():
@@ -385,9 +386,10 @@ class ClientSession(asyncio.Protocol):
             return
         self._tell(Proven(identity))
 
-    async def _borrow(self) -> None:
-        self._lease = Lease(self._parts.credentials, self._parts.clock, self._credential_ended)
+    async def _borrow(self, effect: Borrow) -> None:
         try:
+            source = self._parts.credentials(effect.role)
+            self._lease = Lease(source, self._parts.clock, self._credential_ended)
             credential = await self._lease.acquire()
         except CredentialUnavailable as error:
             self._tell(CredentialRefused(str(error)))

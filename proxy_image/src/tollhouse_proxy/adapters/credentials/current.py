@@ -35,6 +35,13 @@ class CurrentSource:
         self._newest = _Lender(source)
         self._close_unused()
 
+    def retire(self) -> None:
+        """Lends no more until `use` is called again."""
+        if self._newest is not None:
+            self._former.add(self._newest)
+            self._newest = None
+        self._close_unused()
+
     async def acquire(self) -> Credential:
         """See the port."""
         lender = self._newest

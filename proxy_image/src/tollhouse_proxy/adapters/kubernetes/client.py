@@ -91,7 +91,7 @@ class Api:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
             raise StoreUnavailable(f"the watch of {path} was cut: {_short(error)}") from error
         finally:
-            response.close()
+            _cut(response)
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -172,6 +172,15 @@ async def _connect(kubeconfig: str | None) -> kube.ApiClient:
     except (kube_config.ConfigException, OSError) as error:
         raise StoreUnavailable(f"no way to the API server: {_short(error)}") from error
     return kube.ApiClient(configuration=configuration)
+
+
+def _cut(response: aiohttp.ClientResponse) -> None:
+    """Ends a stream that has no end of its own. Closing would begin a TLS goodbye nobody waits for, which
+    could outlive the event loop."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 def _error(status: int, text: str) -> StoreUnavailable | StoreRefused:

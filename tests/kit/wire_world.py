@@ -256,9 +256,7 @@ class WireWorld:
             session_id=lambda: f"session-{next(numbers)}",
         )
         certificate = ServingCertificate(self.tls_dir).context if self.tls_dir else lambda: None
-        parts = Parts(
-            PostgresFactory(around), TokenBook({TOKEN: identity}), self.lent_to, clock, certificate
-        )
+        parts = Parts(PostgresFactory(around), TokenBook({TOKEN: identity}), self.lent_to, clock, certificate)
         self.serving = await serve(RuntimeSettings(self.host, self.port, limits=self.limits), parts)
         self.port = self.serving.port
         self.loop = asyncio.get_running_loop()

@@ -339,7 +339,6 @@ async def test_a_hostile_token_is_refused_for_its_reason(name: str, gate: Gate) 
     with pytest.raises(NotProven) as refused:
         await gate.prover.prove(Secret(token))
     assert reason in str(refused.value)
-    assert str(refused.value).startswith("identity not proved: ")
     assert refused.value.__context__ is None
     for piece in token.split("."):
         assert len(piece) < 6 or piece not in str(refused.value)
@@ -409,11 +408,11 @@ async def test_every_check_is_the_reason_some_hostile_token_is_refused_for(gate:
     for forge, _ in HOSTILE.values():
         with pytest.raises(NotProven) as refused:
             await gate.prover.prove(Secret(forge(gate)))
-        reasons.add(str(refused.value).removeprefix("identity not proved: "))
+        reasons.add(str(refused.value))
     gate.trust_oidc(authorizedParties=["agents"])
     with pytest.raises(NotProven) as refused:
         await gate.prove()
-    reasons.add(str(refused.value).removeprefix("identity not proved: "))
+    reasons.add(str(refused.value))
     # The issuer is looked at before any check, to choose the provider; the check holds it a second time.
     expected = {check.reason for check in (*HEADER, *CLAIMS, *SERVICE_ACCOUNT)} - {CLAIMS[0].reason}
     assert expected - reasons == set()

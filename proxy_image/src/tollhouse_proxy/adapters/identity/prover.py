@@ -83,13 +83,13 @@ class TokenProver:
         try:
             return await self._prove(token.reveal())
         except Refused as refusal:
-            failure = NotProven(f"identity not proved: {refusal}")
+            failure = NotProven(str(refusal))
         except KeysUnavailable as unavailable:
-            failure = ProofUnavailable(f"identity not proved: {unavailable}")
+            failure = ProofUnavailable(str(unavailable))
         except Exception as error:
             # The edge of this adapter: a fault of ours proves nobody. Its text may hold a token.
             _LOG.error("a token could not be examined: %s", type(error).__name__)
-            failure = NotProven("identity not proved: the token could not be examined")
+            failure = NotProven("the token could not be examined")
         raise failure  # out here, so that no other error goes along as its context
 
     @property

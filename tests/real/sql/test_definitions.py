@@ -10,6 +10,7 @@ import pytest
 from kit.sql_shop import HIDE, Seen, Session, mask, row_filter
 from tollhouse_core.decision import Obligations
 from tollhouse_core.masks import Redact
+from tollhouse_proxy.protocols.postgres.sql import SessionSettings
 
 pytestmark = pytest.mark.postgres
 
@@ -143,3 +144,61 @@ def test_a_rule_that_denies_a_table_binds_to_what_moves_or_reads_its_schema(shop
     assert reads in accesses("CREATE TABLE probe (e varchar REFERENCES customers (email))")
     assert reads in accesses("ALTER TABLE events ATTACH PARTITION customers DEFAULT")
     assert reads in accesses("CREATE TABLE copy (LIKE customers)")
+
+
+TURNED = "CREATE OPERATOR public.= (leftarg = int4, rightarg = int4, procedure = int4ne)"
+VARCHAR = """CREATE FUNCTION public.other(varchar, varchar) RETURNS bool LANGUAGE sql
+  AS 'SELECT $1 OPERATOR(pg_catalog.<>) $2';
+CREATE OPERATOR public.= (leftarg = varchar, rightarg = varchar, procedure = public.other);
+CREATE TABLE mail (id int, owner varchar(9)); INSERT INTO mail VALUES (1, 'me'), (2, 'SECRET')"""
+
+
+@pytest.mark.parametrize(
+    "where", ["tenant_id = $1", "tenant_id + 0 = $1", "tenant_id IN ($1, $1)", "NOT tenant_id <> $1"]
+)
+@pytest.mark.parametrize("path", [("public", "pg_catalog"), ("public",), ("pg_catalog", "public")])
+def test_an_operator_of_the_default_schema_does_not_turn_a_filter(
+    where: str, path: tuple[str, ...], changed: Callable[[str], Session]
+) -> None:
+    shop = changed(f"{TURNED}; SET LOCAL search_path TO {', '.join(path)}")
+    shop.settings = SessionSettings(search_path=path)
+    shop.under(Obligations(filters=(row_filter(where, 7),)))
+    seen = shop.run("SELECT note FROM orders")
+    assert "SECRET" not in str(seen.rows)
+    cannot_be_spelled = " IN " in where and path == ("public", "pg_catalog")
+    assert seen.kind == ("cannot rewrite" if cannot_be_spelled else "rows"), seen
+
+
+def test_an_operator_that_fits_a_column_better_than_the_built_in_does_not_turn_a_filter(
+    changed: Callable[[str], Session],
+) -> None:
+    shop = changed(VARCHAR)
+    shop.under(Obligations(filters=(row_filter("owner = $1", "me", path=("public", "mail")),)))
+    assert shop.run("SELECT owner FROM mail").rows == ["('me',)"]
+
+
+def test_functions_of_a_filter_are_the_built_in_ones(changed: Callable[[str], Session]) -> None:
+    shop = changed(
+        "CREATE FUNCTION public.lower(text) RETURNS text LANGUAGE sql AS $$SELECT 'mine'$$;"
+        "SET LOCAL search_path TO public, pg_catalog"
+    )
+    shop.settings = SessionSettings(search_path=("public", "pg_catalog"))
+    shop.under(Obligations(filters=(row_filter("lower(left(note, 4)) = 'mine'"),)))
+    seen = shop.run("SELECT note FROM orders")
+    assert (seen.kind, len(seen.rows), "SECRET" in str(seen.rows)) == ("rows", 5, False)
+
+
+def test_what_an_operator_means_for_its_own_type_stays_meant(changed: Callable[[str], Session]) -> None:
+    shop = changed(
+        "CREATE TYPE own AS (v text);"
+        "CREATE FUNCTION same(own, own) RETURNS bool LANGUAGE sql"
+        " AS 'SELECT lower(($1).v) = lower(($2).v)';"
+        "CREATE OPERATOR = (leftarg = own, rightarg = own, procedure = same);"
+        "CREATE TABLE mail (id int, owner own); INSERT INTO mail VALUES (1, '(Me)'), (2, '(SECRET)')"
+    )
+    shop.under(Obligations(filters=(row_filter("owner = $1", "(mE)", path=("public", "mail")),)))
+    seen = shop.run("SELECT owner FROM mail")
+    assert (len(seen.rows), "Me" in str(seen.rows)) == (1, True)
+    shop.settings = SessionSettings(search_path=())
+    shop.connection.execute("SET LOCAL search_path TO ''")
+    assert shop.run("SELECT owner FROM public.mail").kind == "cannot rewrite"

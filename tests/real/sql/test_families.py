@@ -106,7 +106,11 @@ def test_a_search_path_with_look_alikes_cannot_change_a_filter(shop: Session) ->
     shop.under(Obligations(filters=(row_filter("tenant_id = 7"),)))
     seen = shop.understand("SET search_path = evil, pg_catalog, public; SELECT * FROM orders")
     shop.settings = seen[1].plan.names.settings  # type: ignore[attr-defined]
+    shop.connection.execute("SET LOCAL search_path = evil, pg_catalog, public")
+    assert len(shop.run("SELECT * FROM orders").rows) == 5
+    shop.under(Obligations(filters=(row_filter("tenant_id IN (7, 77)"),)))
     assert shop.run("SELECT * FROM orders").kind == "cannot rewrite"
+    shop.connection.execute("SET LOCAL search_path = public")
     shop.settings = type(shop.settings)()
     assert len(shop.run("SELECT * FROM orders").rows) == 5
     shop.connection.execute("ROLLBACK")

@@ -50,7 +50,8 @@ def judge_name(
             "42883",
             position,
         )
-    found.functions.add(name)
+    if len(parts) == 1:
+        found.functions.add(name)
     if builtin:
         _judge_builtin(name, found, names)
     for function in candidates:
@@ -112,6 +113,13 @@ def judge_operators(names: Names, found: Findings) -> None:
         foreign = {oid for oid in (source, target) if _foreign(oid, names)}
         if (not foreign or foreign & present) and (foreign or {source, target} & present):
             judge_function(function, found)
+
+
+def may_apply(oids: tuple[int, ...], names: Names, found: Findings) -> bool:
+    """Whether an operator or function over these types can be meant by what was found: by its types
+    alone, or because a type of its own that it takes is present."""
+    foreign = {oid for oid in oids if oid and _foreign(oid, names)}
+    return not foreign or bool(foreign & _present_types(names, found))
 
 
 def _foreign(oid: int, names: Names) -> bool:

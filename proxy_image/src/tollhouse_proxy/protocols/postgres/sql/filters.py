@@ -8,10 +8,11 @@ from tollhouse_core.decision import RowFilter
 from tollhouse_dialects.postgres.parse import SqlSyntaxError, parse
 
 from .calls import trusted
-from .catalog import Relation
+from .catalog import PG_CATALOG, Relation
 from .findings import Findings
 from .names import Names
-from .nodes import strings, walk, wrapped
+from .nodes import Body, strings, walk, wrapped
+from .pinned import pinned, rivals
 from .quoting import constant, name, relation_name
 from .reader import Reader, Scope
 from .statement import CannotRewrite, NotUnderstood
@@ -47,11 +48,25 @@ def filter_sql(one: RowFilter, relation: Relation, names: Names) -> str:
         raise CannotRewrite(
             f'the row filter of "{".".join(relation.path)}" cannot be used: {error}'
         ) from None
+    text, kind, body, found = _read_pinned(text, kind, body, found, home)
     check_unshadowed(found, names, home)
     made = _spliced(text, found, home, one, kind, body)[len(prefix) : -2]
     if len(names.catalog.memo) < 4096:
         names.catalog.memo[key] = made
     return made
+
+
+def _read_pinned(
+    text: str, kind: str, body: Body, found: Findings, home: Names
+) -> tuple[str, str, Body, Findings]:
+    """The text with its built-ins pinned, read again; as it was where nothing is pinned."""
+    fixed = pinned(text, kind, body, found, home)
+    if fixed == text:
+        return text, kind, body, found
+    kind, body = wrapped(parse(fixed)[0].tree)
+    again = Findings()
+    Reader(home, again).statement(kind, body, Scope())
+    return fixed, kind, body, again
 
 
 def _spliced(
@@ -84,7 +99,9 @@ def _spliced(
 
 
 def check_unshadowed(found: Findings, names: Names, home: Names) -> None:
-    """Raises CannotRewrite where the session's path finds other functions, operators or types."""
+    """Raises CannotRewrite where the session's path finds other functions, operators or types, or the
+    same ones in another order: those before pg_catalog win over built-ins."""
+    before = frozenset(names.path[: names.path.index(PG_CATALOG)])
     for one in found.type_names:
         if names.type_named((one,)) != home.type_named((one,)):
             raise CannotRewrite(
@@ -94,16 +111,22 @@ def check_unshadowed(found: Findings, names: Names, home: Names) -> None:
     for one in found.functions:
         _, there = names.functions((one,), None)
         _, here = home.functions((one,), None)
-        if any(function not in here and not trusted(function) for function in there):
+        ahead = any(function.schema in before for function in there)
+        gone = any(function not in there for function in rivals(here, home, found))
+        if ahead or gone or any(function not in here and not trusted(function) for function in there):
             raise CannotRewrite(
                 f'the function "{one}" means something else under this search_path',
                 "Set the search_path back to its default.",
             )
     for parts in found.operators:
-        here_operators = home.operators(parts)
-        for operator in names.operators(parts):
+        if len(parts) > 1:
+            continue
+        here_operators, there_operators = home.operators(parts), names.operators(parts)
+        gone = any(operator not in there_operators for operator in rivals(here_operators, home, found))
+        for operator in there_operators or here_operators[:1]:
             function = names.catalog.function(operator.function)
-            if operator not in here_operators and (function is None or not trusted(function)):
+            new = operator not in here_operators and (function is None or not trusted(function))
+            if new or gone or operator.schema in before:
                 raise CannotRewrite(
                     f'the operator "{parts[-1]}" means something else under this search_path',
                     "Set the search_path back to its default.",

@@ -55,7 +55,7 @@ CORPUS = [
     "SELECT enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid",
     "SELECT table_name FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog')",
     "SELECT (information_schema._pg_expandarray(i.indkey)).n FROM pg_catalog.pg_index i LIMIT 1",
-    "SELECT nextval('newsletter_id_seq'), currval('newsletter_id_seq'), lastval()",
+    "SELECT currval('newsletter_id_seq'), lastval()",
     "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
     "SAVEPOINT a",
     "RELEASE SAVEPOINT a",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kit.sql_shop import Session, row_filter
+from kit.sql_shop import HIDE, Session, row_filter
 from tollhouse_core.decision import Obligations
 from tollhouse_core.operation import Access
+from tollhouse_proxy.protocols.postgres.sql import CannotRewrite, NotUnderstood
 
 pytestmark = pytest.mark.postgres
 
@@ -19,6 +20,17 @@ def needed(sql: str, shop: Session) -> list[str]:
 def bound(sql: str, shop: Session) -> list[str]:
     """What a deny can catch though no rule need allow it."""
     return sorted(_shown(one) for one in _accesses(sql, shop) if not one.needs_rule)
+
+
+def bind_only_what_is_touched(sql: str, shop: Session) -> None:
+    """Obligations as the decision on this statement would hold them."""
+    paths = {path for one in shop.understand(sql)[-1].operation.resources for path in (one.path, *one.also)}
+    shop.under(
+        Obligations(
+            columns=tuple(one for one in HIDE.columns if one.path in paths),
+            filters=tuple(one for one in HIDE.filters if one.path in paths),
+        )
+    )
 
 
 def _accesses(sql: str, shop: Session) -> tuple[Access, ...]:
@@ -93,3 +105,201 @@ def test_overriding_user_value_cannot_make_a_row_other_than_the_one_checked(shop
     assert shop.run(insert.format("")).rows == ["(7,)"]
     shop.under(Obligations(filters=(row_filter("name = $1", "z", path=("public", "tenants")),)))
     assert shop.run(insert.format("OVERRIDING USER VALUE")).kind == "rows"
+
+
+SECRET_READS = [
+    "SELECT * FROM pg_foreign_server",
+    "SELECT srvoptions FROM pg_foreign_server",
+    "SELECT s FROM pg_catalog.pg_foreign_server s",
+    "SELECT a6 FROM pg_foreign_server AS s (a1, a2, a3, a4, a5, a6)",
+    "SELECT subconninfo FROM pg_subscription",
+    "SELECT s.row_to_json FROM pg_subscription s",
+    "SELECT setconfig FROM pg_db_role_setting",
+    "COPY pg_db_role_setting TO STDOUT",
+    "SELECT * FROM information_schema.user_mapping_options",
+    "SELECT * FROM information_schema.foreign_server_options",
+    "SELECT * FROM information_schema._pg_user_mappings",
+]
+
+
+@pytest.mark.parametrize("sql", SECRET_READS)
+def test_passwords_that_the_server_keeps_need_a_rule_that_names_the_relation(sql: str, shop: Session) -> None:
+    assert len(needed(sql, shop)) == 1
+
+
+def test_what_is_harmless_in_the_same_relations_needs_none(shop: Session) -> None:
+    for sql in (
+        "SELECT srvname, s.oid FROM pg_foreign_server s",
+        "SELECT subname FROM pg_subscription",
+        "SELECT * FROM information_schema.columns",
+        "SELECT * FROM information_schema.key_column_usage NATURAL JOIN information_schema.table_constraints",
+        "SELECT foreign_server_name FROM information_schema.foreign_tables",
+    ):
+        assert needed(sql, shop) == [], sql
+
+
+COUNTS = [
+    "SELECT reltuples FROM pg_class",
+    "SELECT relpages FROM pg_class",
+    "SELECT c.relallvisible FROM pg_class c",
+    "TABLE pg_class",
+    "COPY pg_class TO STDOUT",
+    "SELECT count(*) FROM pg_class WHERE reltuples > 5",
+    "SELECT 1 FROM pg_class c ORDER BY c.reltuples",
+    "SELECT (SELECT reltuples) FROM pg_class c, LATERAL (SELECT 1 FROM products c) x",
+    "SELECT 1 FROM pg_class c WHERE EXISTS (SELECT 1 FROM products c WHERE c.id = reltuples)",
+    "SELECT c.c2, c.c11 FROM pg_class AS c (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11)",
+    "SELECT c.row_to_json FROM pg_class c",
+    "SELECT pg_class.to_jsonb FROM pg_class",
+    "SELECT pg_catalog.pg_class.to_jsonb FROM pg_class",
+    "SELECT c FROM pg_class c",
+    "SELECT (c).oid FROM pg_class c",
+    "SELECT v.n FROM pg_class c JOIN (SELECT x::real AS reltuples, x AS n FROM generate_series(0, 9) g(x)) v"
+    " USING (reltuples)",
+    "SELECT v.n FROM pg_class c NATURAL JOIN (SELECT x::real AS reltuples, x AS n"
+    " FROM generate_series(0, 9) g(x)) v",
+    "SELECT j.c11 FROM (pg_class c CROSS JOIN (SELECT 1) o)"
+    " AS j (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11)",
+    "SELECT j.row_to_json FROM (pg_class c CROSS JOIN (SELECT 1) o) AS j",
+    "SELECT j FROM ((pg_class c CROSS JOIN (SELECT 1) o) CROSS JOIN products) AS j",
+    "WITH x AS (SELECT * FROM pg_class) SELECT relname FROM x",
+    "UPDATE products SET price = c.reltuples FROM pg_class c WHERE c.relname = 'orders'",
+    "SELECT pg_relation_size('orders')",
+    "SELECT pg_table_size(oid) FROM pg_class",
+    "SELECT pg_total_relation_size('public.orders'::regclass)",
+    "SELECT pg_indexes_size('orders_pkey')",
+    "SELECT pg_relation_size('events_t9')",
+    "SELECT pg_sequence_last_value('newsletter_id_seq')",
+    "SELECT last_value FROM pg_sequences",
+    "SELECT n_live_tup FROM pg_stat_user_tables",
+    "SELECT t.to_jsonb FROM pg_stat_user_tables t",
+    "SELECT heap_blks_read FROM pg_statio_user_tables",
+    "SELECT pg_stat_get_live_tuples('orders'::regclass)",
+]
+
+
+@pytest.mark.parametrize("sql", COUNTS)
+def test_row_counts_are_refused_in_any_spelling_while_rows_are_filtered(sql: str, shop: Session) -> None:
+    bind_only_what_is_touched(sql, shop)
+    made = shop.understand(sql)[0]
+    with pytest.raises(CannotRewrite, match="how many rows"):
+        shop.rewrite(made)
+
+
+def test_catalogs_and_sizes_of_tables_without_filters_stay_readable(shop: Session) -> None:
+    for sql in (
+        "SELECT c.relname, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace",
+        "SELECT n.*, c.oid FROM pg_namespace n, pg_class c WHERE relkind = 'r' AND c.ctid IS NOT NULL",
+        "SELECT relname FROM pg_class JOIN (SELECT oid FROM pg_class) x USING (oid)",
+        "SELECT count(*) FROM pg_class",
+        "SELECT sequencename, start_value FROM pg_sequences",
+        "SELECT pg_size_pretty(pg_table_size('products'))",
+    ):
+        bind_only_what_is_touched(sql, shop)
+        assert shop.run(sql).kind == "rows", sql
+
+
+STATEMENTS = [
+    "SELECT query FROM pg_stat_activity",
+    "SELECT a21 FROM pg_stat_activity AS a (a1, a2, a3)",
+    "SELECT a.row_to_json FROM pg_stat_activity a",
+    "SELECT a FROM pg_stat_activity a",
+    "SELECT j.concat FROM (pg_stat_activity a CROSS JOIN products p) AS j",
+    "SELECT p.id FROM pg_stat_activity NATURAL JOIN (SELECT id, title AS query FROM products) p",
+    "SELECT p.id FROM pg_stat_activity JOIN (SELECT id, title AS query FROM products) p USING (query)",
+]
+
+
+@pytest.mark.parametrize("sql", STATEMENTS)
+def test_statements_of_other_sessions_are_refused_in_any_spelling(sql: str, shop: Session) -> None:
+    bind_only_what_is_touched(sql, shop)
+    with pytest.raises(CannotRewrite, match="could read any table"):
+        shop.rewrite(shop.understand(sql)[0])
+    honest = "SELECT a.pid, state, wait_event FROM pg_stat_activity a WHERE datname = current_database()"
+    bind_only_what_is_touched(honest, shop)
+    assert shop.rewrite(shop.understand(honest)[0]).text == honest
+
+
+READING = [
+    "UPDATE products SET title = 'x' WHERE id = 7",
+    "UPDATE products p SET title = 'x' WHERE p.title LIKE 'p%' AND price BETWEEN 1 AND 2",
+    "UPDATE products SET price = price + 1",
+    "UPDATE products SET price = (SELECT price) WHERE EXISTS"
+    " (SELECT 1 FROM orders WHERE products.title = note)",
+    "DELETE FROM products WHERE id IN (1, 2) OR title IS NULL",
+    "DELETE FROM products USING orders o WHERE o.id = products.id",
+    "INSERT INTO products VALUES (1) ON CONFLICT (id) DO UPDATE SET title = products.title || excluded.title",
+    "INSERT INTO products VALUES (1) ON CONFLICT (id) DO UPDATE SET title = 'x' WHERE products.title = 'y'",
+    "MERGE INTO products p USING orders o ON p.id = o.id WHEN MATCHED AND p.title = 'x' THEN DELETE",
+]
+COMPUTING = [
+    "UPDATE products SET title = title WHERE title::int = 1",
+    "UPDATE products SET title = title WHERE lower(title) = 'x'",
+    "UPDATE products SET title = products.row_to_json::text",
+    "UPDATE products SET price = CASE WHEN title = 'x' THEN title::int END",
+    "UPDATE products SET price = (SELECT CAST(title AS int))",
+    "DELETE FROM products WHERE xmlparse(content title) IS NOT NULL",
+    "DELETE FROM products p WHERE p IS NOT NULL",
+    "INSERT INTO products VALUES (1) ON CONFLICT (id) DO UPDATE SET price = products.title::int",
+    "MERGE INTO products p USING orders o ON p.title::int = o.id WHEN MATCHED THEN DELETE",
+]
+BLIND = [
+    "UPDATE products SET title = 'x', price = DEFAULT",
+    "UPDATE products SET title = o.note FROM orders o",
+    "DELETE FROM products",
+    "INSERT INTO products SELECT id, note::text FROM orders ON CONFLICT DO NOTHING",
+    "INSERT INTO products VALUES (1) ON CONFLICT (id) DO UPDATE SET title = lower(excluded.title)",
+]
+SELECT = "Select public.products"
+
+
+def test_a_write_whose_conditions_read_its_target_reads_it(shop: Session) -> None:
+    for sql in READING:
+        assert SELECT in bound(sql, shop), sql
+        assert SELECT not in needed(sql, shop), sql
+    for sql in COMPUTING:
+        assert SELECT in needed(sql, shop), sql
+    for sql in BLIND:
+        assert SELECT not in needed(sql, shop) + bound(sql, shop), sql
+
+
+def test_nextval_needs_the_right_to_insert_where_the_sequence_belongs(shop: Session) -> None:
+    shop.connection.execute(
+        "CREATE SEQUENCE hidden_seq; CREATE TABLE ident (id int GENERATED ALWAYS AS IDENTITY);"
+    )
+    shop.connection.execute('CREATE SEQUENCE priv."Odd.Seq"; CREATE SEQUENCE "16"')
+    shop.read()
+    for sql, path in {
+        "SELECT nextval('newsletter_id_seq')": "public.newsletter_id_seq",
+        "SELECT nextval('public.newsletter_id_seq'::regclass) FROM products": "public.newsletter_id_seq",
+        "SELECT pg_catalog.nextval('newsletter_id_seq'::text::regclass)": "public.newsletter_id_seq",
+        "SELECT nextval(pg_get_serial_sequence('newsletter', 'id'))": "public.newsletter",
+        "SELECT nextval('ident_id_seq')": "public.ident_id_seq",
+        "SELECT nextval('HIDDEN_seq')": "public.hidden_seq",
+        "SELECT nextval('priv.\"Odd.Seq\"')": "priv.Odd.Seq",
+        "INSERT INTO newsletter VALUES (nextval('newsletter_id_seq'))": "public.newsletter_id_seq",
+    }.items():
+        assert f"Insert {path}" in needed(sql, shop), sql
+    owned = [one for one in _accesses("SELECT nextval('newsletter_id_seq')", shop) if one.action == "Insert"]
+    assert owned[0].also == (("public", "newsletter"),)
+    for sql in (
+        "SELECT nextval($1)",
+        "SELECT nextval(oid) FROM pg_class WHERE relkind = 'S'",
+        "SELECT nextval('newsletter_id_seqX'::varchar(17)::regclass)",
+        "SELECT nextval('newsletter_id_seq'::bpchar(3))",
+        "SELECT nextval('16')",
+        "SELECT nextval(('newsletter' || '_id_seq')::regclass)",
+    ):
+        assert needed(sql, shop) == ["Execute pg_catalog.nextval"], sql
+    assert needed("SELECT currval('newsletter_id_seq'), lastval()", shop) == []
+
+
+def test_settings_are_named_by_constants_that_the_server_reads_as_they_stand(shop: Session) -> None:
+    for sql in (
+        "SELECT set_config('search_path', 'publicly'::varchar(6), false)",
+        "SELECT set_config('search_path', 'PUBLIC'::name, false)",
+        "SELECT set_config('application_name'::char(3), 'x', false)",
+    ):
+        with pytest.raises(NotUnderstood):
+            shop.understand(sql)
+    shop.understand("SELECT set_config('search_path'::text, 'public'::pg_catalog.text, false)")

@@ -151,7 +151,7 @@ nameeqtext namege namegetext namegt namegttext nameiclike nameicnlike nameicrege
 namele nameletext namelike namelt namelttext namene namenetext namenlike nameout nameregexeq nameregexne
 namesend netmask network network_cmp network_eq network_ge network_gt network_larger network_le
 network_lt network_ne network_overlap network_smaller network_sub network_subeq network_sup
-network_supeq nextval normalize notlike now npoints nth_value ntile num_nonnulls num_nulls numeric
+network_supeq normalize notlike now npoints nth_value ntile num_nonnulls num_nulls numeric
 numeric_abs numeric_add numeric_cmp numeric_div numeric_div_trunc numeric_eq numeric_exp numeric_ge
 numeric_gt numeric_in numeric_inc numeric_larger numeric_le numeric_ln numeric_log numeric_lt
 numeric_mod numeric_mul numeric_ne numeric_out numeric_pl_pg_lsn numeric_power numeric_send
@@ -176,11 +176,11 @@ pg_function_is_visible pg_get_acl pg_get_catalog_foreign_keys pg_get_constraintd
 pg_get_function_arg_default pg_get_function_arguments pg_get_function_identity_arguments
 pg_get_function_result pg_get_function_sqlbody pg_get_functiondef pg_get_indexdef pg_get_keywords
 pg_get_object_address pg_get_partition_constraintdef pg_get_partkeydef pg_get_publication_tables
-pg_get_replica_identity_index pg_get_ruledef pg_get_sequence_data pg_get_serial_sequence
+pg_get_replica_identity_index pg_get_ruledef pg_get_serial_sequence
 pg_get_statisticsobjdef pg_get_statisticsobjdef_columns pg_get_statisticsobjdef_expressions
 pg_get_triggerdef pg_get_userbyid pg_get_viewdef pg_has_role pg_identify_object
 pg_identify_object_as_address pg_index_column_has_property pg_index_has_property pg_indexam_has_property
-pg_indexam_progress_phasename pg_indexes_size pg_input_error_info pg_input_is_valid pg_is_in_recovery
+pg_indexam_progress_phasename pg_input_error_info pg_input_is_valid pg_is_in_recovery
 pg_is_other_temp_schema pg_is_wal_replay_paused pg_isolation_test_session_is_blocked pg_jit_available
 pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_listening_channels
 pg_lsn pg_lsn_cmp pg_lsn_eq pg_lsn_ge pg_lsn_gt pg_lsn_hash pg_lsn_hash_extended pg_lsn_in pg_lsn_larger
@@ -189,12 +189,12 @@ pg_mcv_list_in pg_mcv_list_out pg_mcv_list_send pg_my_temp_schema pg_ndistinct_i
 pg_ndistinct_send pg_node_tree_in pg_node_tree_out pg_node_tree_send pg_notification_queue_usage
 pg_numa_available pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
 pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree pg_postmaster_start_time
-pg_relation_is_publishable pg_relation_is_updatable pg_relation_size pg_safe_snapshot_blocking_pids
-pg_sequence_last_value pg_sequence_parameters pg_settings_get_flags pg_show_all_settings pg_size_bytes
+pg_relation_is_publishable pg_relation_is_updatable pg_safe_snapshot_blocking_pids
+pg_sequence_parameters pg_settings_get_flags pg_show_all_settings pg_size_bytes
 pg_size_pretty pg_snapshot_in pg_snapshot_out pg_snapshot_send pg_snapshot_xip pg_snapshot_xmax
-pg_snapshot_xmin pg_statistics_obj_is_visible pg_table_is_visible pg_table_size pg_tablespace_databases
+pg_snapshot_xmin pg_statistics_obj_is_visible pg_table_is_visible pg_tablespace_databases
 pg_tablespace_location pg_tablespace_size pg_timezone_abbrevs pg_timezone_abbrevs_abbrevs
-pg_timezone_abbrevs_zone pg_timezone_names pg_total_relation_size pg_trigger_depth pg_try_advisory_lock
+pg_timezone_abbrevs_zone pg_timezone_names pg_trigger_depth pg_try_advisory_lock
 pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
 pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible
 pg_type_is_visible pg_typeof pg_visible_in_snapshot pg_wal_lsn_diff pg_walfile_name
@@ -317,27 +317,28 @@ pg_prepared_statements pg_stat_statements
 """)
 """They show samples of every table's values, or statements as the server got them."""
 
-REVEALING_COLUMNS: dict[str, frozenset[str]] = {"pg_stat_activity": frozenset({"query"})}
-"""Relations that are revealing only where one of these columns (or the whole row) is read."""
+SAFE_INFORMATION: frozenset[str] = words("""
+administrable_role_authorizations applicable_roles attributes character_sets
+check_constraint_routine_usage check_constraints collation_character_set_applicability collations
+column_column_usage column_domain_usage column_privileges column_udt_usage columns
+constraint_column_usage constraint_table_usage data_type_privileges domain_constraints
+domain_udt_usage domains element_types enabled_roles foreign_data_wrappers foreign_servers
+foreign_tables information_schema_catalog_name key_column_usage parameters referential_constraints
+role_column_grants role_routine_grants role_table_grants role_udt_grants role_usage_grants
+routine_column_usage routine_privileges routine_routine_usage routine_sequence_usage
+routine_table_usage routines schemata sequences sql_features sql_implementation_info sql_parts
+sql_sizing table_constraints table_privileges tables transforms triggered_update_columns triggers
+udt_privileges usage_privileges user_defined_types user_mappings view_column_usage
+view_routine_usage view_table_usage views
+""")
+"""Views of information_schema. Those that show options of servers and user mappings are not here:
+passwords stand in them."""
 
-COUNTING_COLUMNS: dict[str, frozenset[str]] = {
-    "pg_class": frozenset({"reltuples"}),
-    **dict.fromkeys(
-        (
-            "pg_stat_all_tables",
-            "pg_stat_user_tables",
-            "pg_stat_sys_tables",
-            "pg_stat_xact_all_tables",
-            "pg_stat_xact_user_tables",
-        ),
-        words(
-            """n_live_tup n_dead_tup n_tup_ins n_tup_upd n_tup_del seq_tup_read idx_tup_fetch
-            n_mod_since_analyze n_ins_since_vacuum"""
-        ),
-    ),
-}
-"""Relations that tell how many rows tables have, filtered ones too, where one of these columns (or
-the whole row) is read."""
+COUNTING_FUNCTIONS: frozenset[str] = words("""
+pg_relation_size pg_table_size pg_total_relation_size pg_indexes_size pg_sequence_last_value
+pg_get_sequence_data
+""")
+"""They show how large one relation is, and with it how many rows it has."""
 
 TRUSTED_EXTENSIONS: frozenset[str] = words("""
 btree_gin btree_gist citext cube earthdistance fuzzystrmatch hstore intarray isn ltree pg_trgm

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from tollhouse_core.operation import Verb
+from tollhouse_core.operation import Access, AccessKind, Verb
 
-from .builtins import OPAQUE_FUNCTIONS, REVEALING_FUNCTIONS, SAFE_FUNCTIONS, TRUSTED_EXTENSIONS
+from .builtins import (
+    COUNTING_FUNCTIONS,
+    OPAQUE_FUNCTIONS,
+    REVEALING_FUNCTIONS,
+    SAFE_FUNCTIONS,
+    TRUSTED_EXTENSIONS,
+)
 from .catalog import PG_CATALOG, Function, Relation
-from .findings import Findings
+from .findings import Findings, parents
 from .names import Names
 from .nodes import Body, constant, strings, wrapped
 from .session_settings import may_set, normal
@@ -61,6 +67,8 @@ def judge_name(
 def _judge_builtin(name: str, found: Findings, names: Names) -> None:
     if name in SAFE_FUNCTIONS or name in _ARGUMENT_JUDGES:
         return
+    if name.startswith("pg_stat_get_"):
+        found.counts = found.counts_all = True
     if name in OPAQUE_FUNCTIONS:
         found.opaque(f"function {PG_CATALOG}.{name}")
         return
@@ -144,14 +152,14 @@ def _present_types(names: Names, found: Findings) -> set[int]:
 
 
 def _set_config(arguments: list[Body], found: Findings, _names: Names) -> None:
-    name = constant(arguments[0]) if arguments else None
+    name = _text(arguments[0]) if arguments else None
     if arguments and strings(arguments[0].get("ColumnRef", {}).get("fields")) == ("name",):
         name = found.setting_row
     if not isinstance(name, str):
         raise NotUnderstood(
             "set_config needs the setting's name as a constant", "Write SET, or name the setting literally."
         )
-    value = constant(arguments[1]) if len(arguments) > 1 else None
+    value = _text(arguments[1]) if len(arguments) > 1 else None
     text = value if isinstance(value, str) else None
     if normal(name) == "search_path" and text is None:
         raise NotUnderstood(
@@ -161,6 +169,30 @@ def _set_config(arguments: list[Body], found: Findings, _names: Names) -> None:
     if not may_set(name, text):
         found.command("SET", Verb.ADMIN, (normal(name),))
     found.settings.append((normal(name), text, True))
+
+
+def _nextval(arguments: list[Body], found: Findings, names: Names) -> None:
+    """It changes the sequence for everybody: whoever may insert where it belongs, or into itself."""
+    if found.defining:
+        return  # a DEFAULT is judged by the right to write to its table
+    relation = _named_relation(arguments[0] if arguments else None, names)
+    if relation is None:
+        found.function(PG_CATALOG, "nextval")
+        return
+    owner = names.catalog.relation(names.catalog.sequence_owner(relation.oid) or 0)
+    also = () if owner is None else (owner.path, *(one.path for one in parents(owner, names.catalog)))
+    found.add(Access(Verb.WRITE, AccessKind.TABLE, "Insert", relation.path, also))
+    found.resource(relation, names.catalog)
+
+
+def _size(arguments: list[Body], found: Findings, names: Names) -> None:
+    """Of a relation that is named, or of any."""
+    found.counts = True
+    relation = _named_relation(arguments[0] if arguments else None, names)
+    if relation is not None and relation.kind != "S":
+        found.resource(relation, names.catalog)
+    else:
+        found.counts_all = True
 
 
 def _setval(arguments: list[Body], found: Findings, names: Names) -> None:
@@ -173,17 +205,39 @@ def _setval(arguments: list[Body], found: Findings, names: Names) -> None:
 
 def _named_relation(node: Body | None, names: Names) -> Relation | None:
     """The relation a regclass constant or pg_get_serial_sequence('table', ...) speaks of."""
-    text = constant(node)
+    text = _text(node)
     if text is None and node:
         kind, body = wrapped(node)
-        while kind == "TypeCast" and body.get("arg"):
+        while kind == "TypeCast" and body.get("arg") and _keeps_text(body):
             kind, body = wrapped(body["arg"])
         if kind == "FuncCall" and strings(body.get("funcname"))[-1:] == ("pg_get_serial_sequence",):
-            text = constant(body["args"][0]) if body.get("args") else None
-    if not isinstance(text, str):
-        return None
+            text = _text(body["args"][0]) if body.get("args") else None
+    if text is None or len(text.encode()) > _NAME_BYTES or not text.isascii() or text.strip().isdigit():
+        return None  # the server cuts long names, folds by its locale and reads digits as an oid
     parts = split_name(text)
     return names.find(parts[-2] if len(parts) > 1 else None, parts[-1]) if parts else None
+
+
+_NAME_BYTES = 63
+_TEXT_TYPES = frozenset({"text", "varchar", "regclass", "unknown", "cstring"})
+
+
+def _text(node: Body | None) -> str | None:
+    """The text of a constant that reaches the function as it is written."""
+    while node and "TypeCast" in node:
+        if not _keeps_text(node["TypeCast"]):
+            return None
+        node = node["TypeCast"].get("arg")
+    value = constant(node)
+    return value if isinstance(value, str) and node and "sval" in node.get("A_Const", {}) else None
+
+
+def _keeps_text(cast: Body) -> bool:
+    """Whether a cast hands a text on unchanged: char(3) and name cut it."""
+    kind = cast.get("typeName", {})
+    parts = strings(kind.get("names"))
+    plain = len(parts) == 1 or parts[:1] == (PG_CATALOG,)
+    return plain and parts[-1] in _TEXT_TYPES and not {"typmods", "arrayBounds"} & set(kind)
 
 
 def split_name(text: str) -> tuple[str, ...]:
@@ -213,4 +267,10 @@ def _notify(_arguments: list[Body], found: Findings, _names: Names) -> None:
     found.command("NOTIFY", Verb.EXECUTE)
 
 
-_ARGUMENT_JUDGES = {"set_config": _set_config, "setval": _setval, "pg_notify": _notify}
+_ARGUMENT_JUDGES = {
+    "set_config": _set_config,
+    "setval": _setval,
+    "nextval": _nextval,
+    "pg_notify": _notify,
+    **dict.fromkeys(COUNTING_FUNCTIONS, _size),
+}

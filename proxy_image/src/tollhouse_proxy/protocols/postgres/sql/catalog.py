@@ -244,6 +244,14 @@ class Catalog:
         )
         return known
 
+    @cached_property
+    def _sequence_owners(self) -> Mapping[int, int]:
+        return {_number(sequence): _number(table) for sequence, table in self.rows["sequences"]}
+
+    def sequence_owner(self, oid: int) -> int | None:
+        """The table to whose column a sequence belongs (SERIAL, IDENTITY, OWNED BY)."""
+        return self._sequence_owners.get(oid)
+
     def find_relation(self, schema: str, name: str) -> Relation | None:
         """By schema (pg_temp is the session's own) and name."""
         if schema == "pg_temp":

@@ -127,6 +127,11 @@ SELECT i.indrelid::text, i.indisprimary::text, i.indkey::text, (i.indexprs IS NO
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
 WHERE (i.indisunique OR i.indisexclusion) AND c.relnamespace NOT IN (11, 99)
 """.strip(),
+    "sequences": """
+SELECT d.objid::text, d.refobjid::text
+FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+WHERE d.classid = 1259 AND d.refclassid = 1259 AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+""".strip(),
     "references": """
 SELECT conrelid::text, confrelid::text, pg_catalog.array_to_string(conkey, ' '),
   pg_catalog.array_to_string(confkey, ' ')

@@ -57,7 +57,8 @@ class Write:
 @dataclass
 class Findings:
     """Filled while a statement is read; `everything` when it shows any table's values,
-    `counts` when it shows how many rows tables have. `setting_row` is the setting whose row of
+    `counts` when it shows how many rows tables have (`counts_all`: all tables), `defining` while
+    what is read is only stored. `setting_row` is the setting whose row of
     pg_settings the SELECT being read speaks of."""
 
     accesses: dict[Access, None] = field(default_factory=dict)
@@ -73,6 +74,8 @@ class Findings:
     sensitive: bool = False
     everything: bool = False
     counts: bool = False
+    counts_all: bool = False
+    defining: bool = False
     settings: list[tuple[str, str | None, bool]] = field(default_factory=list)
     without_where: bool = False
     setting_row: str | None = None

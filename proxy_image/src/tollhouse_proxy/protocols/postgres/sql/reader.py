@@ -6,19 +6,21 @@ masks and filters hold at the source, so what an expression does with a column d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tollhouse_core.operation import Access, AccessKind, Verb
 from tollhouse_dialects.postgres.parse import SqlSyntaxError, parse
 
-from .builtins import COUNTING_COLUMNS, REVEALING_COLUMNS, REVEALING_RELATIONS, SAFE_RELATIONS
+from .builtins import REVEALING_RELATIONS, SAFE_INFORMATION, SAFE_RELATIONS
 from .calls import judge_attribute, judge_call, judge_operators
-from .catalog import INFORMATION_SCHEMA, PG_CATALOG, Relation
+from .catalog import INFORMATION_SCHEMA, Relation
 from .findings import Findings, Source, Write
 from .names import Names
 from .nodes import QUERY_NODES, Body, children, constant, strings, wrapped
+from .sensitive import SENSITIVE, Shows, join_shows, may_show, sensitive
 from .statement import NotUnderstood
+from .target_reads import TargetReads, target_reads
 from .where import depends_on_literals, has_where
 
 _STATEMENTS = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
@@ -29,19 +31,26 @@ _BETWEEN = ((">=",), ("<=",))
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What names mean at one place: CTEs in sight, and relations by alias."""
+    """What names mean at one place: CTEs in sight, and relations by alias.
+
+    `sensitive` are those with sensitive columns, under every name they have in this or an outer
+    statement.
+    """
 
     ctes: frozenset[str] = frozenset()
     aliases: Mapping[str, Relation | None] = field(default_factory=dict)
     depth: int = 0
+    sensitive: tuple[tuple[str, Relation], ...] = ()
 
     def with_ctes(self, names: frozenset[str]) -> Scope:
         """The same place with more CTEs in sight."""
-        return Scope(self.ctes | names, self.aliases, self.depth)
+        return replace(self, ctes=self.ctes | names)
 
-    def inside(self, aliases: Mapping[str, Relation | None]) -> Scope:
+    def inside(
+        self, aliases: Mapping[str, Relation | None], sensitive: Iterable[tuple[str, Relation]] = ()
+    ) -> Scope:
         """One statement deeper."""
-        return Scope(self.ctes, {**self.aliases, **aliases}, self.depth + 1)
+        return Scope(self.ctes, {**self.aliases, **aliases}, self.depth + 1, (*self.sensitive, *sensitive))
 
 
 class Reader:
@@ -88,7 +97,8 @@ class Reader:
         for side in ("larg", "rarg"):
             if side in body:
                 self.statement("SelectStmt", body[side], scope.inside({}))
-        inner = scope.inside(self._aliases(body.get("fromClause", []), scope))
+        items = body.get("fromClause", [])
+        inner = scope.inside(self._aliases(items, scope), self._sensitive_in(items, scope))
         outer, self.found.setting_row = self.found.setting_row, setting_row(body)
         self._fields(body, inner, body, frozenset({"withClause", "larg", "rarg", "intoClause"}))
         self.found.setting_row = outer
@@ -114,6 +124,43 @@ class Reader:
                 found[body["alias"].get("aliasname", "")] = None
         return found
 
+    def _sensitive_in(self, from_items: list[Body], scope: Scope) -> list[tuple[str, Relation]]:
+        """(name, relation) of every relation with sensitive columns in a FROM list, joins' aliases
+        included. Where a column list or a join hides which columns are meant, all of them are."""
+        found: list[tuple[str, Relation]] = []
+        for item in from_items:
+            kind, body = wrapped(item)
+            alias = body.get("alias", {})
+            if kind == "RangeTableSample":
+                found += self._sensitive_in([body["relation"]], scope)
+            elif kind == "JoinExpr":
+                beneath = self._sensitive_in([body[side] for side in ("larg", "rarg") if side in body], scope)
+                relations = [relation for _, relation in beneath]
+                for relation in join_shows(body, relations, self.names.catalog):
+                    self.shown(relation)
+                found += [(alias["aliasname"], one) for one in relations] if alias else []
+                found += beneath
+            elif kind == "RangeVar" and not self._is_cte(body, scope):
+                relation = self.names.relation(body)
+                if not sensitive(relation):
+                    continue
+                if "colnames" in alias:
+                    self.shown(relation)
+                found.append((alias.get("aliasname", body.get("relname", "")), relation))
+        return found
+
+    def shown(self, relation: Relation) -> None:
+        """What is sensitive in a relation of the server may be read."""
+        if not sensitive(relation):
+            return
+        match SENSITIVE[relation.name][0]:
+            case Shows.STATEMENTS:
+                self.found.everything = True
+            case Shows.COUNTS:
+                self.found.counts = self.found.counts_all = True
+            case Shows.SECRETS:
+                self.found.table(relation, "Select", self.names.catalog)
+
     @staticmethod
     def _is_cte(range_var: Body, scope: Scope) -> bool:
         return "schemaname" not in range_var and range_var.get("relname") in scope.ctes
@@ -136,8 +183,16 @@ class Reader:
             self.found.without_where = True
         if body.get("whereClause"):
             self.found.sensitive |= depends_on_literals(body["whereClause"])
-        self._fields(body, scope.inside(aliases), body, frozenset({"withClause", "relation"}))
+        self._read_target(relation, body, alias)
+        inner = scope.inside(aliases, self._sensitive_in(others, scope))
+        self._fields(body, inner, body, frozenset({"withClause", "relation"}))
         self._references(relation, kind, body)
+
+    def _read_target(self, relation: Relation, body: Body, alias: str) -> None:
+        """Conditions and expressions over the target's rows read it."""
+        reads = target_reads(body, alias, self.names.catalog.columns(relation.oid))
+        if reads is not TargetReads.NOTHING:
+            self.touch(relation, "Select", needs_rule=reads is TargetReads.COMPUTES)
 
     @staticmethod
     def _write_actions(kind: str, body: Body) -> list[str]:
@@ -196,7 +251,8 @@ class Reader:
         if action != "Select":
             found.opaque(f"{action} on {relation.schema}.{relation.name}")
             return
-        if relation.schema == INFORMATION_SCHEMA or relation.name in SAFE_RELATIONS:
+        safe = SAFE_INFORMATION if relation.schema == INFORMATION_SCHEMA else SAFE_RELATIONS
+        if relation.name in safe:
             found.add(Access(Verb.READ, AccessKind.TABLE, action, relation.path, needs_rule=False))
             return
         if relation.name in REVEALING_RELATIONS:
@@ -227,6 +283,7 @@ class Reader:
         self.found.relations.update(below.relations)
         self.found.everything |= below.everything
         self.found.counts |= below.counts
+        self.found.counts_all |= below.counts_all
 
     def _range_var(self, body: Body, scope: Scope, select: Body, sampled: bool = False) -> None:
         if self._is_cte(body, scope):
@@ -284,7 +341,9 @@ class Reader:
     def definition(self, kind: str, body: Body) -> None:
         """Part of a DDL statement: functions and queries inside are judged, names of tables are
         resolved where they exist."""
+        outer, self.found.defining = self.found.defining, True
         self._fields({"node": {kind: body}} if kind else body, Scope(), {})
+        self.found.defining = outer
 
     def _expression_node(self, kind: str, node: Body, scope: Scope) -> None:
         match kind:
@@ -328,14 +387,9 @@ class Reader:
         fields = node.get("fields", [])
         texts = strings(fields)
         last = texts[-1] if texts and "String" in fields[-1] else "*"
-        for relation in scope.aliases.values():
-            if relation is not None and relation.schema == PG_CATALOG:
-                columns = REVEALING_COLUMNS.get(relation.name)
-                if columns and (last in columns or last == "*" or last in scope.aliases):
-                    self.found.everything = True
-                counting = COUNTING_COLUMNS.get(relation.name)
-                if counting and (last in counting or last == "*" or last in scope.aliases):
-                    self.found.counts = True
+        for name, relation in scope.sensitive:
+            if may_show(node, name, relation, self.names.catalog):
+                self.shown(relation)
         if len(fields) < 2 or "String" not in fields[-1]:
             return
         owner = scope.aliases.get(texts[-2])
@@ -355,7 +409,7 @@ class Reader:
         if self.found.everything:
             for relation in self.names.catalog.user_relations():
                 self.found.table(relation, "Select", self.names.catalog, needs_rule=False)
-        elif self.found.counts:
+        elif self.found.counts_all:
             for relation in self.names.catalog.user_relations():
                 self.found.resource(relation, self.names.catalog)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tollhouse_core.decision import Obligations
 from tollhouse_core.masks import Token
 
@@ -64,7 +66,7 @@ def rewrite(
             "this could read any table, and some are masked or filtered for you",
             "Leave out what shows statistics or other statements, and what brings code of its own.",
         )
-    if plan.found.counts and obligations.filters:
+    if plan.found.counts and _filtered(plan.found.relations.values(), binding):
         raise CannotRewrite(
             "this shows how many rows tables have, and some rows are filtered for you",
             "Name the columns you need, without row counts; count the rows of a table itself.",
@@ -75,6 +77,16 @@ def rewrite(
             raise CannotRewrite("a mask or filter binds to a relation this statement does not touch")
         return unchanged
     return _rewrite(statement, plan, binding, touched)
+
+
+def _filtered(relations: Iterable[Relation], binding: Binding) -> bool:
+    """Whether some rows of these relations, or of what a materialised view copies, are hidden."""
+    return any(
+        binding.effect(one).filters
+        or any(binding.effect(child).filters for child in binding.children(one))
+        or (one.kind == "m" and binding.touches(one))
+        for one in relations
+    )
 
 
 _KEPT_BINDINGS = 64

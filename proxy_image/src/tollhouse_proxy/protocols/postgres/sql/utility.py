@@ -224,6 +224,7 @@ def _copy(body: Body, reader: Reader) -> Reading:
         return Reading("COPY", effect, inner=inner)
     relation = reader.names.relation(body["relation"])
     reader.touch(relation, "Insert" if incoming else "Select")
+    reader.shown(relation)
     if incoming:
         reader.found.writes.append(Write(relation, "CopyStmt", body, 0))
         if "whereClause" in body:

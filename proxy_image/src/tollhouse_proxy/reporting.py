@@ -16,6 +16,10 @@ log = logging.getLogger("tollhouse.report")
 QUIET_SECONDS = 5.0
 """How often counters are told while nothing else changes."""
 
+AGAIN_SECONDS = 30.0
+"""How often a report is left that says nothing new: the store may have lost it (its ConfigMap was made anew),
+and whoever reads it takes an old one for that of a process that is gone."""
+
 
 class Reported(Protocol):
     """Where readiness and warnings come from."""
@@ -32,7 +36,8 @@ class Reported(Protocol):
 
 
 class Reporter:
-    """Leaves a report at once when the bundle changes, and every few seconds if counters moved.
+    """Leaves a report at once when the bundle changes, every few seconds if counters or troubles moved, and
+    now and then in any case.
 
     A store that cannot be reached is tried again; serving does not depend on it.
     """
@@ -47,6 +52,7 @@ class Reporter:
         self._serving = serving
         self._changed = asyncio.Event()
         self._told: ProxyReport | None = None
+        self._told_at = 0.0
 
     async def __aenter__(self) -> Reporter:
         self._forget = self._in_force.listen(lambda _: self._changed.set())
@@ -84,15 +90,20 @@ class Reporter:
             matched=self._counters.matched(),
             warnings=self._warnings(),
         )
-        if report == self._told:
+        now = asyncio.get_running_loop().time()
+        if report == self._told and now - self._told_at < AGAIN_SECONDS:
             return
         try:
             await self._store.put(report)
-            self._told = report
+            self._told, self._told_at = report, now
         except (StoreUnavailable, StoreRefused) as error:
             log.warning("the report could not be left: %s", error)
 
     def _warnings(self) -> tuple[str, ...]:
         problem = self._in_force.problem
         found = (f"a newer bundle was not taken: {problem}",) if problem else ()
-        return found + tuple(self._serving.warnings)
+        told = tuple(self._serving.warnings)
+        trouble = self._serving.trouble
+        if trouble and not any(trouble in words for words in told):
+            found = (f"clients are not served: {trouble}", *found)
+        return found + told

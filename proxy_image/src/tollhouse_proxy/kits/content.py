@@ -1,7 +1,8 @@
 """Finding card numbers, e-mail addresses, keys and own patterns in outgoing values, and masking them.
 
-Pure, and linear in the length of a value: every pattern runs on RE2. A scanner is a second line:
-who may transform text can hide a value from it.
+Pure, and linear in the length of a value. A value that is too large, or in which there is too much to
+look at, is masked as a whole: others wait while one value is scanned. A scanner is a second line: who
+may transform text can hide a value from it.
 """
 
 from __future__ import annotations
@@ -9,57 +10,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-import re2
+from tollhouse_core.masks import Bucket, Detector, Mask, Nullify, Partial, Redact, Token, Truncate
 
-from tollhouse_core.masks import (
-    Bucket,
-    Detector,
-    DetectorName,
-    Mask,
-    Nullify,
-    Partial,
-    Redact,
-    Token,
-    Truncate,
-)
+from .content_finders import MOST_PLACES, BadPattern, Finder, Span, TooMany, finder, knows_edges, places
 
-from .content_numbers import LONGEST_IBAN, card_spans, iban_length
+__all__ = ["LARGEST", "BadPattern", "ContentScanner"]
 
-Span = tuple[int, int]
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of a value that are scanned, in some 0.3 s; a larger one is masked as a whole."""
 
-_CARD_RUN = "[0-9](?:[ .\\-\u00a0\u2009\u202f]?[0-9]){12,}"
-_SOURCES: dict[DetectorName, str] = {
-    DetectorName.PAYMENT_CARD: _CARD_RUN,
-    DetectorName.EMAIL: r"[\p{L}\p{N}._%+'\-]+@[\p{L}\p{N}\-]+(?:\.[\p{L}\p{N}\-]+)+",
-    DetectorName.PHONE: r"(?:\+|\b00)[1-9][0-9]{0,2}(?:[ ./()\-]{0,2}[0-9]){6,13}"
-    r"|\(?\b[0-9]{3}\)?[ .\-][0-9]{3}[ .\-][0-9]{4}\b|\b0[1-9][0-9]{1,4}[ /\-][0-9](?:[ \-]?[0-9]){4,9}\b",
-    DetectorName.IBAN: r"[A-Za-z]{2}[0-9]{2}",
-    DetectorName.PRIVATE_KEY: r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----(?s:.*?)"
-    r"(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\z)",
-    DetectorName.ACCESS_KEY: r"(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,255}"
-    r"|github_pat_[A-Za-z0-9_]{22,255}|glpat-[A-Za-z0-9_\-]{20,}|xox[abeprs]-[A-Za-z0-9\-]{10,}"
-    r"|AIza[A-Za-z0-9_\-]{35}|sk_(?:live|test)_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_\-]{20,}"
-    r"|eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{5,}",
-}
-_JSON_ATOM = r'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+\-]*'
-
-
-class BadPattern(ValueError):
-    """An own pattern is not RE2. `str()` names it and what is wrong."""
-
-
-def compile_pattern(pattern: str) -> re2._Regexp[str]:
-    """An own pattern. Raises BadPattern."""
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if error.args else "not RE2"
-        raise BadPattern(f"pattern {pattern!r} is not valid RE2: {reason}") from None
+_MOST_ATOMS = 10 * MOST_PLACES
+_ATOM = re.compile(rb'"(?:[^"\\]++|\\(?s:.))*+(?:"|\Z)|-?[0-9][0-9.eE+\-]*+')
+_BETWEEN = b'"\0"'
+"""Stands between the atoms of a document; no detector of ours looks across it."""
+_LIKE_WHOLE = 8
+"""Characters that a Partial mask leaves of a value masked as a whole."""
 
 
 @dataclass(frozen=True)
@@ -71,95 +42,124 @@ class ContentScanner:
     token_key: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_finders", tuple(_finder(detector) for detector in self.detectors))
-        object.__setattr__(self, "_atoms", compile_pattern(_JSON_ATOM))
+        object.__setattr__(self, "_finders", tuple(finder(detector) for detector in self.detectors))
+        object.__setattr__(self, "_places", tuple(places(detector) for detector in self.detectors))
+        object.__setattr__(self, "_edges", any(knows_edges(detector) for detector in self.detectors))
 
-    _finders: tuple[Callable[[str], Iterator[Span]], ...] = field(init=False, repr=False, compare=False)
-    _atoms: re2._Regexp[str] = field(init=False, repr=False, compare=False)
+    _finders: tuple[Finder, ...] = field(init=False, repr=False, compare=False)
+    _places: tuple[Finder, ...] = field(init=False, repr=False, compare=False)
+    _edges: bool = field(init=False, repr=False, compare=False)
 
     def scan(self, text: str) -> str:
         """The text with every find masked; the same object where there is none."""
-        spans = _merged(span for finder in self._finders for span in finder(text))
+        data = _encoded(text)
+        if len(data) > LARGEST:
+            return self._whole(data)
+        try:
+            spans = _merged(span for finder in self._finders for span in finder(data))
+        except TooMany:
+            return self._whole(data)
         if not spans:
             return text
         parts, position = [], 0
         for start, end in spans:
-            parts += [text[position:start], self._masked(text[start:end])]
+            parts += [_decoded(data[position:start]), self._masked(data[start:end])]
             position = end
-        return "".join([*parts, text[position:]])
+        return "".join([*parts, _decoded(data[position:])])
 
     def scan_json(self, text: str) -> str:
         """The same for a JSON document: strings and numbers are scanned by themselves, and the
         result is JSON again (a masked number becomes a string)."""
-        parts, position = [], 0
-        for found in self._atoms.finditer(text):
-            start, end = found.span()
-            changed = self._atom(text[start:end])
-            if changed is not None:
-                parts += [text[position:start], changed]
-                position = end
-        return "".join([*parts, text[position:]]) if parts else text
+        data = _encoded(text)
+        try:
+            if len(data) > LARGEST:
+                raise TooMany
+            if b"\\" not in data and not self._edges and not self._pointed(data):
+                return text
+            parts, position = [], 0
+            for start, end in self._suspects(data):
+                changed = self._atom(_decoded(data[start:end]))
+                if changed is not None:
+                    parts += [_decoded(data[position:start]), changed]
+                    position = end
+        except TooMany:
+            return json.dumps(self._whole(data), ensure_ascii=False)
+        return "".join([*parts, _decoded(data[position:])]) if parts else text
+
+    def _pointed(self, data: bytes) -> list[Span]:
+        """Where something may be. A find that asks for no edge of the text lies in one of these or
+        meets it: between them there is no place to begin."""
+        return _merged(span for one in self._places for span in one(data))
+
+    def _suspects(self, data: bytes) -> list[Span]:
+        """The strings and numbers of a document that something may be in. Raises TooMany."""
+        atoms: list[Span] = []
+        values: list[bytes] = []
+        for found in _ATOM.finditer(data):
+            if len(atoms) >= _MOST_ATOMS:
+                raise TooMany
+            atom = found.group()
+            atoms.append(found.span())
+            values.append(_encoded(_value(_decoded(atom))) if b"\\" in atom else atom)
+        if self._edges:
+            if len(atoms) > MOST_PLACES:
+                raise TooMany
+            return atoms
+        begins, position = [], 0
+        for value in values:
+            begins.append(position)
+            position += len(value) + len(_BETWEEN)
+        chosen: set[int] = set()
+        for start, end in self._pointed(_BETWEEN.join(values)):
+            first = bisect_right(begins, start) - 1
+            chosen.update(range(max(first, 0), bisect_right(begins, end)))
+            if len(chosen) > MOST_PLACES:
+                raise TooMany
+        return [atoms[number] for number in sorted(chosen)]
 
     def _atom(self, atom: str) -> str | None:
-        if not atom.startswith('"'):
-            masked = self.scan(atom)
-            return None if masked is atom else json.dumps(masked, ensure_ascii=False)
-        try:
-            value = str(json.loads(atom, strict=False))
-        except ValueError:
-            value = atom[1:-1]
+        value = _value(atom)
         masked = self.scan(value)
         return None if masked is value else json.dumps(masked, ensure_ascii=False)
 
-    def _masked(self, hit: str) -> str:
+    def _whole(self, data: bytes) -> str:
+        """Instead of a value in which nobody has looked, or in which there is too much."""
+        if isinstance(self.mask, Partial):
+            return self.mask.character * _LIKE_WHOLE
+        return self._masked(data)
+
+    def _masked(self, hit: bytes) -> str:
         match self.mask:
             case Redact(text=text):
                 return text
             case Partial(keep_first=first, keep_last=last, character=character):
-                if len(hit) <= first + last:
-                    return character * len(hit)
-                return hit[:first] + character * (len(hit) - first - last) + hit[len(hit) - last :]
+                shown = _decoded(hit)
+                if len(shown) <= first + last:
+                    return character * len(shown)
+                hidden = len(shown) - first - last
+                return shown[:first] + character * hidden + shown[len(shown) - last :]
             case Token() if self.token_key:
-                return "tok_" + hmac.new(self.token_key, hit.encode(), hashlib.sha256).hexdigest()[:32]
+                return "tok_" + hmac.new(self.token_key, hit, hashlib.sha256).hexdigest()[:32]
             case Nullify() | Token() | Truncate() | Bucket():
                 return ""
 
 
-def _finder(detector: Detector) -> Callable[[str], Iterator[Span]]:
-    if detector.name is None:
-        own = compile_pattern(detector.pattern or "")
-        return lambda text: (found.span() for found in own.finditer(text) if found.end() > found.start())
-    pattern = compile_pattern(_SOURCES[detector.name])
-    if detector.name is DetectorName.PAYMENT_CARD:
-        return lambda text: _cards(text, pattern)
-    if detector.name is DetectorName.IBAN:
-        return lambda text: _ibans(text, pattern)
-    return lambda text: (found.span() for found in pattern.finditer(text))
+def _value(atom: str) -> str:
+    """What a string or a number of a document says."""
+    if not atom.startswith('"'):
+        return atom
+    try:
+        return str(json.loads(atom, strict=False))
+    except ValueError:
+        return atom[1:-1]
 
 
-def _cards(text: str, pattern: re2._Regexp[str]) -> Iterator[Span]:
-    for found in pattern.finditer(text):
-        offset, hit = found.start(), found.group()
-        places = [index for index, char in enumerate(hit) if char.isdigit()]
-        digits = [int(hit[index]) for index in places]
-        for first, last in card_spans(digits):
-            yield offset + places[first], offset + places[last] + 1
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
-def _ibans(text: str, pattern: re2._Regexp[str]) -> Iterator[Span]:
-    for found in pattern.finditer(text):
-        start = found.start()
-        places: list[int] = []
-        index = start
-        while index < len(text) and len(places) < LONGEST_IBAN:
-            if text[index].isalnum():
-                places.append(index)
-            elif text[index] not in " -" or text[index - 1] in " -":
-                break
-            index += 1
-        length = iban_length("".join(text[place] for place in places))
-        if length:
-            yield start, places[length - 1] + 1
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

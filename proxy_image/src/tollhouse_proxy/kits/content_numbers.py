@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
 
 _IBAN_TABLE = """
 AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24
@@ -13,6 +14,7 @@ PS:29 PT:25 QA:29 RO:24 RS:22 RU:33 SA:24 SC:31 SD:18 SE:24 SI:19 SK:24 SM:27 SO
 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20 YE:30
 """
 _IBAN_LENGTHS = {word[:2]: int(word[3:]) for word in _IBAN_TABLE.split()}
+_AS_DIGITS = {ord(letter): str(10 + place) for place, letter in enumerate(ascii_uppercase)}
 LONGEST_IBAN = max(_IBAN_LENGTHS.values())
 """How many letters and digits an IBAN has at most."""
 
@@ -24,7 +26,7 @@ def iban_length(text: str) -> int:
     if not length or len(folded) < length or not folded[:length].isascii():
         return 0
     moved = folded[4:length] + folded[:4]
-    return length if int("".join(str(int(char, 36)) for char in moved)) % 97 == 1 else 0
+    return length if int(moved.translate(_AS_DIGITS)) % 97 == 1 else 0
 
 
 LONGEST_ROW = 64
@@ -36,9 +38,10 @@ def card_spans(digits: Sequence[int]) -> Iterator[tuple[int, int]]:
     if len(digits) > LONGEST_ROW:
         yield 0, len(digits) - 1
         return
-    sums = _luhn_sums(digits)
+    sums: tuple[list[int], list[int]] | None = None
     for first in range(len(digits) - 12):
         for length in _lengths(digits, first):
+            sums = sums or _luhn_sums(digits)
             last = first + length - 1
             if last < len(digits):
                 parity = sums[last % 2]

@@ -1,0 +1,112 @@
+"""The places in a value that detectors point at.
+
+Every pattern runs on RE2 over the whole value at once, and Python is entered for what it points at only:
+the work is linear in the length of a value, and the number of places is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import re2
+
+from tollhouse_core.masks import Detector, DetectorName
+
+from .content_numbers import LONGEST_IBAN, LONGEST_ROW, card_spans, iban_length
+
+Span = tuple[int, int]
+Finder = Callable[[bytes], Iterator[Span]]
+
+MOST_PLACES: Final = 10_000
+"""How many places of one value a detector may point at: looking at each of them takes some 0.1 s."""
+
+_CARD_RUN = "[0-9](?:[ .\\-\u00a0\u2009\u202f]?[0-9]){12,}"
+_SOURCES: dict[DetectorName, str] = {
+    DetectorName.PAYMENT_CARD: _CARD_RUN,
+    DetectorName.EMAIL: r"[\p{L}\p{N}._%+'\-]+@[\p{L}\p{N}\-]+(?:\.[\p{L}\p{N}\-]+)+",
+    DetectorName.PHONE: r"(?:\+|\b00)[1-9][0-9]{0,2}(?:[ ./()\-]{0,2}[0-9]){6,13}"
+    r"|\(?\b[0-9]{3}\)?[ .\-][0-9]{3}[ .\-][0-9]{4}\b|\b0[1-9][0-9]{1,4}[ /\-][0-9](?:[ \-]?[0-9]){4,9}\b",
+    DetectorName.IBAN: r"[A-Za-z]{2}[0-9]{2}",
+    DetectorName.PRIVATE_KEY: r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----(?s:.*?)"
+    r"(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\z)",
+    DetectorName.ACCESS_KEY: r"(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,255}"
+    r"|github_pat_[A-Za-z0-9_]{22,255}|glpat-[A-Za-z0-9_\-]{20,}|xox[abeprs]-[A-Za-z0-9\-]{10,}"
+    r"|AIza[A-Za-z0-9_\-]{35}|sk_(?:live|test)_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_\-]{20,}"
+    r"|eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{5,}",
+}
+_IBAN_REST = re.compile(rb"[A-Za-z0-9](?:[ \-]?[A-Za-z0-9]){14,%d}" % (LONGEST_IBAN - 1))
+_EDGES = re.compile(r"\\[AzZ]|\^|\$")
+
+
+class BadPattern(ValueError):
+    """An own pattern is not RE2. `str()` names it and what is wrong."""
+
+
+class TooMany(Exception):
+    """A detector points at more than MOST_PLACES places of a value."""
+
+
+def compile_pattern(pattern: str) -> re2._Regexp[bytes]:
+    """An own pattern, for UTF-8. Raises BadPattern."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        reason = error.args[0].decode(errors="replace") if error.args else "not RE2"
+        raise BadPattern(f"pattern {pattern!r} is not valid RE2: {reason}") from None
+
+
+def finder(detector: Detector) -> Finder:
+    """Finds spans of bytes in UTF-8, which may overlap. The spans raise TooMany on the way."""
+    if detector.name is None:
+        own = compile_pattern(detector.pattern or "")
+        return lambda data: ((start, end) for start, end in _places(own, data) if end > start)
+    pattern = compile_pattern(_SOURCES[detector.name])
+    if detector.name is DetectorName.PAYMENT_CARD:
+        return lambda data: _cards(data, pattern)
+    if detector.name is DetectorName.IBAN:
+        return lambda data: _ibans(data, pattern)
+    return lambda data: _places(pattern, data)
+
+
+def places(detector: Detector) -> Finder:
+    """The same before anything is proved: what `finder` finds lies in or begins with one of these."""
+    pattern = compile_pattern(_SOURCES[detector.name] if detector.name else detector.pattern or "")
+    return lambda data: _places(pattern, data)
+
+
+def knows_edges(detector: Detector) -> bool:
+    """Whether a pattern asks where a text begins or ends."""
+    return _EDGES.search((detector.pattern or "").replace("[^", "[")) is not None
+
+
+def _places(pattern: re2._Regexp[bytes], data: bytes) -> Iterator[Span]:
+    for count, found in enumerate(pattern.finditer(data)):
+        if count >= MOST_PLACES:
+            raise TooMany
+        yield found.span()
+
+
+def _cards(data: bytes, pattern: re2._Regexp[bytes]) -> Iterator[Span]:
+    for start, end in _places(pattern, data):
+        if end - start > 4 * LONGEST_ROW:  # a digit and its separator take four bytes at most
+            yield start, end
+            continue
+        spots = [index for index in range(start, end) if 48 <= data[index] <= 57]
+        for first, last in card_spans([data[index] - 48 for index in spots]):
+            yield spots[first], spots[last] + 1
+
+
+def _ibans(data: bytes, pattern: re2._Regexp[bytes]) -> Iterator[Span]:
+    for start, _ in _places(pattern, data):
+        found = _IBAN_REST.match(data, start)
+        if found is None:
+            continue
+        rest = found.group()
+        length = iban_length(rest.translate(None, b" -").decode())
+        if length:
+            spots = [start + index for index, char in enumerate(rest) if char not in b" -"]
+            yield start, spots[length - 1] + 1

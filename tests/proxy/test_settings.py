@@ -25,6 +25,13 @@ def test_defaults_serve_where_nothing_is_said() -> None:
     assert settings.audit_stdout
 
 
+def test_the_audit_file_is_bounded_where_stdout_keeps_everything() -> None:
+    assert read_settings(GOOD).audit_file_bytes == 512 * 1024 * 1024
+    assert read_settings(GOOD | {"TOLLHOUSE_AUDIT_STDOUT": "false"}).audit_file_bytes == 0
+    assert read_settings(GOOD | {"TOLLHOUSE_AUDIT_FILE_BYTES": "2000000"}).audit_file_bytes == 2_000_000
+    assert read_settings(GOOD | {"TOLLHOUSE_AUDIT_FILE_BYTES": "0"}).audit_file_bytes == 0
+
+
 def test_an_address_may_be_ipv6() -> None:
     assert read_settings(GOOD | {"TOLLHOUSE_LISTEN": "[::1]:6000"}).listen == Address("::1", 6000)
 
@@ -36,6 +43,8 @@ def test_an_address_may_be_ipv6() -> None:
         ({"TOLLHOUSE_STORE": ""}, "TOLLHOUSE_STORE is missing"),
         ({"TOLLHOUSE_FOLDER": ""}, "TOLLHOUSE_FOLDER is missing"),
         ({"TOLLHOUSE_CONNECTION": ""}, "TOLLHOUSE_CONNECTION is missing"),
+        ({"TOLLHOUSE_AUDIT_FILE_BYTES": "1G"}, "TOLLHOUSE_AUDIT_FILE_BYTES must be a number of bytes"),
+        ({"TOLLHOUSE_AUDIT_FILE_BYTES": "100"}, "TOLLHOUSE_AUDIT_FILE_BYTES must be a number of bytes"),
         ({"TOLLHOUSE_LISTEN": "5432"}, "TOLLHOUSE_LISTEN must be host:port, not '5432'"),
         ({"TOLLHOUSE_LISTEN": "localhost:99999"}, "TOLLHOUSE_LISTEN must be host:port"),
         ({"TOLLHOUSE_DRAIN_SECONDS": "soon"}, "TOLLHOUSE_DRAIN_SECONDS must be a number of seconds"),

@@ -157,7 +157,7 @@ def _audit(settings: Settings, in_force: InForce) -> AuditSinks:
     if settings.audit_stdout:
         outputs.append(standard_output())
     if settings.audit_file:
-        outputs.append(FileOutput(settings.audit_file))
+        outputs.append(FileOutput(settings.audit_file, settings.audit_file_bytes))
     if not outputs:
         raise BadSettings("no audit output: set TOLLHOUSE_AUDIT_FILE, or let TOLLHOUSE_AUDIT_STDOUT be true")
     signer = load_signer(settings.audit_key_file) if settings.audit_key_file else None

@@ -40,6 +40,10 @@ LISTEN = Address(EVERYWHERE, 5432)
 HEALTH = Address(EVERYWHERE, 9090)
 
 
+AUDIT_FILE_BYTES = 512 * 1024 * 1024
+_LEAST_AUDIT_FILE_BYTES = 1024 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One proxy's settings.
@@ -53,6 +57,8 @@ class Settings:
     health: where /healthz, /readyz and /metrics answer (TOLLHOUSE_HEALTH, default 0.0.0.0:9090).
     tls_dir: holds tls.crt and tls.key; None means no TLS can be offered (TOLLHOUSE_TLS_DIR).
     audit_file: events go there besides stdout; None means stdout alone (TOLLHOUSE_AUDIT_FILE).
+    audit_file_bytes: how much disk that file and the older ones beside it may take, 0 for any amount
+    (TOLLHOUSE_AUDIT_FILE_BYTES, default 512 MiB; without a bound where stdout does not get events too).
     audit_stdout: whether events go to stdout (TOLLHOUSE_AUDIT_STDOUT, default true).
     audit_key_file: the ed25519 key (PEM) that signs the heads of chains; None leaves them unsigned
     (TOLLHOUSE_AUDIT_KEY_FILE).
@@ -74,6 +80,7 @@ class Settings:
     health: Address = HEALTH
     tls_dir: Path | None = None
     audit_file: Path | None = None
+    audit_file_bytes: int = 0
     audit_stdout: bool = True
     audit_key_file: Path | None = None
     audit_spool: Path | None = None
@@ -88,6 +95,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     folder = _path(environment, "TOLLHOUSE_FOLDER")
     if store is StoreKind.FOLDER and folder is None:
         raise BadSettings("TOLLHOUSE_FOLDER is missing: a folder store needs the folder's path")
+    to_stdout = _flag(environment, "TOLLHOUSE_AUDIT_STDOUT", default=True)
     return Settings(
         store=store,
         namespace=_required(environment, "TOLLHOUSE_NAMESPACE"),
@@ -99,7 +107,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         health=_address(environment, "TOLLHOUSE_HEALTH", HEALTH),
         tls_dir=_path(environment, "TOLLHOUSE_TLS_DIR"),
         audit_file=_path(environment, "TOLLHOUSE_AUDIT_FILE"),
-        audit_stdout=_flag(environment, "TOLLHOUSE_AUDIT_STDOUT", default=True),
+        audit_file_bytes=_bytes(
+            environment, "TOLLHOUSE_AUDIT_FILE_BYTES", AUDIT_FILE_BYTES if to_stdout else 0
+        ),
+        audit_stdout=to_stdout,
         audit_key_file=_path(environment, "TOLLHOUSE_AUDIT_KEY_FILE"),
         audit_spool=_path(environment, "TOLLHOUSE_AUDIT_SPOOL"),
         drain_seconds=_seconds(environment, "TOLLHOUSE_DRAIN_SECONDS", 10.0),
@@ -149,6 +160,18 @@ def _seconds(environment: Mapping[str, str], name: str, default: float) -> float
     if not 0 <= seconds <= 86400:
         raise BadSettings(f"{name} must be a number of seconds from 0 to 86400, not {value!r}")
     return seconds
+
+
+def _bytes(environment: Mapping[str, str], name: str, default: int) -> int:
+    value = environment.get(name, "")
+    if not value:
+        return default
+    count = int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else -1
+    if count != 0 and count < _LEAST_AUDIT_FILE_BYTES:
+        raise BadSettings(
+            f"{name} must be a number of bytes, 0 or at least {_LEAST_AUDIT_FILE_BYTES}, not {value!r}"
+        )
+    return count
 
 
 def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -13,6 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+_FILES = 4
+"""How many files share a bound: the one being written, and those before it."""
+
 
 class SinkBroken(OSError):
     """What was written may be lost (a failed sync). Trying again cannot mend it."""
@@ -71,10 +74,14 @@ class FileOutput:
 
     The file may be moved away at any time (rotation): the next write goes to a new one. One
     process at a time: a second one finds it locked.
+
+    `max_bytes` bounds what all of it takes on disk, 0 does not: a file that has had its share is
+    moved to `<name>.1`, that one to `<name>.2`, and so on; the oldest goes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_bytes: int = 0) -> None:
         self._path = path
+        self._share = max_bytes // _FILES
         self._descriptor = -1
         self._identity: tuple[int, int] | None = None
         self.name = str(path)
@@ -86,6 +93,9 @@ class FileOutput:
         if not lines:
             return
         before = os.fstat(self._descriptor).st_size
+        if self._share and before and before + len(lines) > self._share:
+            self._rotate()
+            before = 0
         try:
             self._append(lines)
         except OSError:
@@ -116,6 +126,17 @@ class FileOutput:
             os.fdatasync(self._descriptor)
         except OSError as error:
             raise SinkBroken(error.errno, f"sync failed ({error.strerror})") from error
+
+    def _rotate(self) -> None:
+        """All lines in the file are synced: each write was."""
+        for number in range(_FILES - 2, 0, -1):
+            with suppress(FileNotFoundError):
+                self._aged(number).replace(self._aged(number + 1))
+        self._path.replace(self._aged(1))
+        self._reopen()
+
+    def _aged(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
 
     def _reopen(self) -> None:
         self.close()

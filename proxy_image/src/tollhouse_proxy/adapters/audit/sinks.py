@@ -15,7 +15,7 @@ from tollhouse_core.audit.chain import Chain, Signer
 from tollhouse_core.audit.event import Event
 from tollhouse_proxy.adapters.audit.channel import Channel
 from tollhouse_proxy.adapters.audit.lines import FileOutput, LineOutput, standard_output
-from tollhouse_proxy.adapters.audit.spool import Spool
+from tollhouse_proxy.adapters.audit.spool import DEFAULT_BYTES, Spool
 from tollhouse_proxy.adapters.audit.writer import Writer
 from tollhouse_proxy.ports.audit import AuditUnavailable
 
@@ -65,8 +65,9 @@ class AuditSinks:
         if not outputs:
             raise ValueError("an audit needs at least one output")
         encode = msgspec.json.Encoder().encode
+        room = DEFAULT_BYTES // len(outputs)  # they share a volume
         spools = [
-            Spool(spool_folder / f"{number}.jsonl") if spool_folder is not None else None
+            Spool(spool_folder / f"{number}.jsonl", room) if spool_folder is not None else None
             for number in range(len(outputs))
         ]
         channels = [Channel(output, spool) for output, spool in zip(outputs, spools, strict=True)]

@@ -11,6 +11,7 @@ from kit.sql_shop import HIDE, Seen, Session, mask, row_filter
 from tollhouse_core.decision import Obligations
 from tollhouse_core.masks import Redact
 from tollhouse_proxy.protocols.postgres.sql import SessionSettings
+from tollhouse_proxy.protocols.postgres.sql.session_settings import split_path
 
 pytestmark = pytest.mark.postgres
 
@@ -202,3 +203,86 @@ def test_what_an_operator_means_for_its_own_type_stays_meant(changed: Callable[[
     shop.settings = SessionSettings(search_path=())
     shop.connection.execute("SET LOCAL search_path TO ''")
     assert shop.run("SELECT owner FROM public.mail").kind == "cannot rewrite"
+
+
+KEYS = """
+CREATE TABLE parents (id int PRIMARY KEY, code int UNIQUE, name text);
+CREATE TABLE kids (id int PRIMARY KEY, parent int REFERENCES parents (id) ON DELETE CASCADE,
+  code int REFERENCES parents (code) ON UPDATE CASCADE ON DELETE SET NULL, tenant_id int);
+CREATE TABLE toys (id int, kid int REFERENCES kids (id) ON DELETE CASCADE);
+INSERT INTO parents VALUES (1, 11, 'a'), (2, 22, 'b'); INSERT INTO kids VALUES (1, 1, 11, 7), (2, 1, 22, 8);
+"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "does"),
+    [
+        ("DELETE FROM parents WHERE id = 1", {"Delete kids", "Update kids", "Delete toys"}),
+        ("UPDATE parents SET code = 12 WHERE id = 1", {"Update kids"}),
+        ("UPDATE parents SET (name, code) = ('x', 12) WHERE id = 1", {"Update kids"}),
+        (
+            "INSERT INTO parents VALUES (1, 11) ON CONFLICT (id) DO UPDATE SET code = excluded.code",
+            {"Update kids"},
+        ),
+        ("WITH d AS (DELETE FROM kids RETURNING id) SELECT * FROM d", {"Delete toys"}),
+        ("DELETE FROM parents_v", {"Delete kids", "Update kids", "Delete toys"}),
+        ("UPDATE parents SET name = 'x'", set()),
+        ("INSERT INTO parents VALUES (3, 33)", set()),
+    ],
+)
+def test_what_a_foreign_key_does_is_judged_as_if_it_were_written(
+    sql: str, does: set[str], changed: Callable[[str], Session]
+) -> None:
+    shop = changed(f"{KEYS} CREATE VIEW parents_v AS SELECT * FROM parents")
+    accesses = shop.understand(sql)[0].operation.accesses
+    written = {f"{one.action} {one.path[1]}": one.needs_rule for one in accesses if one.action != "Select"}
+    assert {one for one in written if one.split()[1] in ("kids", "toys") and not written[one]} == does
+    shop.under(Obligations(filters=(row_filter("tenant_id = 7", path=("public", "kids")),)))
+    seen = shop.run(sql)
+    touches = any("kids" in one for one in does) or "FROM kids" in sql
+    refused = seen.kind == "cannot rewrite" and "foreign key" in seen.text
+    assert refused == (touches and "FROM kids" not in sql), seen
+    if not touches:
+        shop.under(Obligations())
+        assert shop.run(sql).kind == "rows"
+
+
+LONG = "a" * 63
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"'{LONG}bbb', public",
+        f"{LONG}bbb, public",
+        f"'{'é' * 40}', public",
+        "'É', public",
+        "É, public",
+        "İ, public",
+        "PUBLIC",
+        "'PUBLIC', priv",
+        "''",
+    ],
+)
+@pytest.mark.parametrize("how", ["SET LOCAL search_path = {}", "SELECT set_config('search_path', {}, true)"])
+def test_a_search_path_is_read_as_the_server_reads_it(
+    how: str, path: str, changed: Callable[[str], Session]
+) -> None:
+    if "set_config" in how:
+        path = "'" + path.replace("'", '"') + "'"
+    shop = changed(
+        f'CREATE SCHEMA {LONG}; CREATE SCHEMA "{"é" * 31}"; CREATE SCHEMA "É"; CREATE SCHEMA "é";'
+        'CREATE SCHEMA "İ"; CREATE SCHEMA "PUBLIC"'
+    )
+    said = how.format(path)
+    read = shop.understand(said)[0].effect.search_path
+    shop.connection.execute(said.encode())
+    shop.settings = SessionSettings(search_path=read or ())
+    shop.read()
+    statement = shop.understand("SELECT 1")[0]
+    assert statement.plan.names.path == shop.catalog.effective_path  # type: ignore[attr-defined]
+    shown = shop.connection.execute("SHOW search_path").fetchone()
+    assert shown is not None
+    shop.settings = SessionSettings(search_path=split_path(shown[0]))
+    statement = shop.understand("SELECT 1")[0]
+    assert statement.plan.names.path == shop.catalog.effective_path  # type: ignore[attr-defined]

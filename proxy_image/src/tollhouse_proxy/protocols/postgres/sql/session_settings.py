@@ -84,10 +84,25 @@ def may_set(name: str, value: str | None) -> bool:
     return name in HARMLESS or name == "search_path"
 
 
+_SPACES = " \t\n\r\f\v"
+_NAME_BYTES = 63
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def fold(word: str) -> str:
+    """An identifier without quotes as the server folds it in UTF8: ASCII letters only."""
+    return word.translate(_LOWER)
+
+
+def clip(identifier: str) -> str:
+    """An identifier as the server keeps it: 63 bytes, cut at a character (NAMEDATALEN)."""
+    return identifier.encode()[:_NAME_BYTES].decode(errors="ignore")
+
+
 def split_path(value: str) -> tuple[str, ...]:
     """The schemas of a search_path as a setting's text: `"$user", public`."""
     found: list[str] = []
-    rest = value.strip()
+    rest = value.strip(_SPACES)
     while rest:
         if rest.startswith('"'):
             end, name = 1, ""
@@ -100,12 +115,12 @@ def split_path(value: str) -> tuple[str, ...]:
                     break
                 name += rest[end]
                 end += 1
-            found.append(name)
-            rest = rest[end + 1 :].lstrip()
-            rest = rest[1:].lstrip() if rest.startswith(",") else rest
+            found.append(clip(name))
+            rest = rest[end + 1 :].lstrip(_SPACES)
+            rest = rest[1:].lstrip(_SPACES) if rest.startswith(",") else rest
         else:
             word, _, rest = rest.partition(",")
-            if word.strip():
-                found.append(word.strip().lower())
-            rest = rest.lstrip()
+            if word.strip(_SPACES):
+                found.append(clip(fold(word.strip(_SPACES))))
+            rest = rest.lstrip(_SPACES)
     return tuple(name for name in found if name)

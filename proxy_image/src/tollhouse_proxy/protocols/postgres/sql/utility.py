@@ -12,7 +12,7 @@ from .definitions import accesses_of, brings_code, concerned, holds_rows
 from .findings import Write
 from .nodes import Body, children, constant, strings, wrapped
 from .reader import Reader, Scope
-from .session_settings import may_set, normal, split_path
+from .session_settings import clip, may_set, normal
 from .statement import EffectKind, NotUnderstood, SessionEffect
 
 QUERY_STATEMENTS = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
@@ -65,7 +65,9 @@ def _transaction(body: Body, reader: Reader) -> Reading:
     undone = effect is EffectKind.ROLLBACK or kind == "TRANS_STMT_ROLLBACK_TO"
     return Reading(
         tag,
-        SessionEffect(effect, name=body.get("savepoint_name"), changes_catalog=undone),
+        SessionEffect(
+            effect, name=body.get("savepoint_name"), changes_catalog=undone, chains=body.get("chain", False)
+        ),
         sensitive=False,
         counted=False,
     )
@@ -100,7 +102,7 @@ def _set_value(name: str, body: Body, reader: Reader) -> Reading:
         reader.found.command("SET", Verb.ADMIN, (name,))
     path = None
     if name == "search_path":
-        path = tuple(words) if len(words) != 1 else (split_path(words[0]) if words[0] == "" else (words[0],))
+        path = tuple(clip(word) for word in words if word)
     return Reading(
         "SET",
         SessionEffect(EffectKind.SET, name, search_path=path, changes_catalog=path is not None),

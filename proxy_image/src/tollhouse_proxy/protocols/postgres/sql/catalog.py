@@ -135,6 +135,19 @@ class Operator:
     function: int
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """`columns` of `table` point at `other_columns` of `other`, as attribute numbers; `on_delete` and
+    `on_update` are confdeltype and confupdtype of pg_constraint."""
+
+    table: int
+    columns: tuple[int, ...]
+    other: int
+    other_columns: tuple[int, ...]
+    on_delete: str
+    on_update: str
+
+
 def _number(text: str | None) -> int:
     return int(text or 0)
 
@@ -375,24 +388,39 @@ class Catalog:
         return next((numbers for primary, numbers in self._keys.get(oid, ()) if primary), ())
 
     @cached_property
-    def _references(self) -> tuple[tuple[int, int, tuple[int, ...], tuple[int, ...]], ...]:
+    def _references(self) -> tuple[ForeignKey, ...]:
         return tuple(
-            (
-                _number(one),
-                _number(other),
-                tuple(int(number) for number in (mine or "").split()),
-                tuple(int(number) for number in (theirs or "").split()),
+            ForeignKey(
+                table=_number(one),
+                columns=tuple(int(number) for number in (mine or "").split()),
+                other=_number(other),
+                other_columns=tuple(int(number) for number in (theirs or "").split()),
+                on_delete=on_delete or "",
+                on_update=on_update or "",
             )
-            for one, other, mine, theirs in self.rows["references"]
+            for one, other, mine, theirs, on_delete, on_update in self.rows["references"]
         )
+
+    @cached_property
+    def _references_to(self) -> Mapping[int, tuple[ForeignKey, ...]]:
+        found: dict[int, tuple[ForeignKey, ...]] = {}
+        for key in self._references:
+            found[key.other] = (*found.get(key.other, ()), key)
+        return found
+
+    def references_to(self, oid: int) -> tuple[ForeignKey, ...]:
+        """Foreign keys that point at a table."""
+        return self._references_to.get(oid, ())
 
     def references_from(self, oid: int) -> tuple[tuple[tuple[int, ...], int, tuple[int, ...]], ...]:
         """Foreign keys of a table: (own columns, other table, its columns)."""
-        return tuple((mine, other, theirs) for one, other, mine, theirs in self._references if one == oid)
+        return tuple(
+            (key.columns, key.other, key.other_columns) for key in self._references if key.table == oid
+        )
 
     def referenced_columns(self, oid: int) -> frozenset[int]:
         """Attribute numbers of a table that some foreign key points at."""
-        return frozenset(n for _, other, _, theirs in self._references if other == oid for n in theirs)
+        return frozenset(n for key in self.references_to(oid) for n in key.other_columns)
 
     # -- types, functions, operators ---------------------------------------------------------
 

@@ -134,7 +134,7 @@ WHERE d.classid = 1259 AND d.refclassid = 1259 AND d.refobjsubid > 0 AND d.depty
 """.strip(),
     "references": """
 SELECT conrelid::text, confrelid::text, pg_catalog.array_to_string(conkey, ' '),
-  pg_catalog.array_to_string(confkey, ' ')
+  pg_catalog.array_to_string(confkey, ' '), confdeltype::text, confupdtype::text
 FROM pg_catalog.pg_constraint WHERE contype = 'f'
 """.strip(),
 }

@@ -66,6 +66,7 @@ class Findings:
     relations: dict[int, Relation] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    cascaded: dict[int, Relation] = field(default_factory=dict)
     operators: set[tuple[str, ...]] = field(default_factory=set)
     type_oids: set[int] = field(default_factory=set)
     type_names: set[str] = field(default_factory=set)

@@ -14,7 +14,8 @@ from tollhouse_dialects.postgres.parse import SqlSyntaxError, parse
 
 from .builtins import REVEALING_RELATIONS, SAFE_INFORMATION, SAFE_RELATIONS
 from .calls import judge_attribute, judge_call, judge_operators
-from .catalog import INFORMATION_SCHEMA, Relation
+from .cascades import cascades
+from .catalog import INFORMATION_SCHEMA, Catalog, Relation
 from .findings import Findings, Source, Write
 from .names import Names
 from .nodes import QUERY_NODES, Body, children, constant, strings, wrapped
@@ -187,6 +188,7 @@ class Reader:
         inner = scope.inside(aliases, self._sensitive_in(others, scope))
         self._fields(body, inner, body, frozenset({"withClause", "relation"}))
         self._references(relation, kind, body)
+        self._cascades(relation, kind, body)
 
     def _read_target(self, relation: Relation, body: Body, alias: str) -> None:
         """Conditions and expressions over the target's rows read it."""
@@ -227,6 +229,23 @@ class Reader:
             target = catalog.relation(other)
             if target is not None:
                 self.found.resource(target, catalog)
+
+    def _cascades(self, relation: Relation, kind: str, body: Body) -> None:
+        """What foreign keys make of the write: what denies it for those tables binds."""
+        catalog = self.names.catalog
+        actions = [one for one in self._write_actions(kind, body) if one in ("Update", "Delete")]
+        targets = [relation]
+        if relation.kind == "v" and not relation.system:
+            targets += view_findings(relation, self.names).relations.values()
+        columns = _set_columns(relation, kind, body, catalog) if relation.kind != "v" else None
+        for target in targets:
+            for action in actions:
+                for other, done in cascades(target, action, columns, catalog):
+                    for member in (other.oid, *catalog.descendants(other.oid)):
+                        touched = catalog.relation(member)
+                        if touched is not None:
+                            self.found.table(touched, done, catalog, needs_rule=False)
+                            self.found.cascaded[touched.oid] = touched
 
     # -- relations ---------------------------------------------------------------------------
 
@@ -412,6 +431,15 @@ class Reader:
         elif self.found.counts_all:
             for relation in self.names.catalog.user_relations():
                 self.found.resource(relation, self.names.catalog)
+
+
+def _set_columns(relation: Relation, kind: str, body: Body, catalog: Catalog) -> frozenset[int] | None:
+    """Attribute numbers an UPDATE or ON CONFLICT DO UPDATE sets; None where it may be any."""
+    if kind == "MergeStmt":
+        return None
+    listed = body.get("onConflictClause", body).get("targetList", [])
+    names = {item["ResTarget"].get("name") for item in listed}
+    return frozenset(column.number for column in catalog.columns(relation.oid) if column.name in names)
 
 
 def setting_row(select: Body) -> str | None:

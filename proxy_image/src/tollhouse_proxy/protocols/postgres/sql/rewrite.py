@@ -152,9 +152,21 @@ def _rewrite(statement: Statement, plan: Plan, binding: Binding, touched: list[R
 def _rewrite_query(splice: Splice, found: Findings, binding: Binding) -> None:
     weave(splice, found.sources, binding)
     rewrite_writes(splice, found.writes, binding)
+    _check_cascades(found, binding)
     for write in found.writes:
         if write.kind != "TruncateStmt" and "schemaname" not in write.node:
             qualify(splice, write.node, write.relation)
+
+
+def _check_cascades(found: Findings, binding: Binding) -> None:
+    for one in found.cascaded.values():
+        if binding.effect(one).filters:
+            raise CannotRewrite(
+                f'a foreign key would delete or change rows of "{".".join(one.path)}" that are filtered for'
+                " you",
+                f'Delete or change the rows of "{".".join(one.path)}" first, or ask somebody for whom nothing'
+                " is filtered.",
+            )
 
 
 def _check_drop(binding: Binding, touched: list[Relation]) -> None:

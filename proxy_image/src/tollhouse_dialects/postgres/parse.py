@@ -44,7 +44,7 @@ class ParsedStatement:
     length: int
 
 
-def guard_text(text: str) -> bytes:
+def guard_text(text: str, limit: int = MAX_SQL_BYTES) -> bytes:
     """The text as UTF-8. Raises SqlSyntaxError for NUL, lone surrogates and over-long text."""
     if "\0" in text:
         raise SqlSyntaxError("a statement must not contain a NUL character", text.index("\0"))
@@ -52,14 +52,15 @@ def guard_text(text: str) -> bytes:
         raw = text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise SqlSyntaxError("a statement must be valid UTF-8", error.start) from None
-    if len(raw) > MAX_SQL_BYTES:
-        raise SqlSyntaxError(f"a statement may have {MAX_SQL_BYTES} bytes at most, this one has {len(raw)}")
+    if len(raw) > limit:
+        raise SqlSyntaxError(f"a statement may have {limit} bytes at most, this one has {len(raw)}")
     return raw
 
 
-def parse(text: str) -> tuple[ParsedStatement, ...]:
-    """Parses a text of any number of statements; () for one without any. Raises SqlSyntaxError."""
-    raw = guard_text(text)
+def parse(text: str, limit: int = MAX_SQL_BYTES) -> tuple[ParsedStatement, ...]:
+    """Parses a text of any number of statements; () for one without any. `limit` is in bytes; a text made
+    from a client's may be longer than that. Raises SqlSyntaxError."""
+    raw = guard_text(text, limit)
     try:
         document = json.loads(parse_sql_json(text))
     except ParseError as error:

@@ -133,7 +133,8 @@ def _region(splice: Splice, write: Write) -> tuple[int, int]:
 def _cast_values(
     splice: Splice, body: Body, given: Body, targets: list[Column], start: int, binding: Binding
 ) -> None:
-    """Each value gets its column's type, as it would have taken it from the INSERT itself."""
+    """Each value gets its column's type, as it would have taken it from the INSERT itself. Behind the first
+    row constants get it from the row before: casts would make a long list several times as long."""
     tokens = splice.tokens
     index = start
     while tokens.word(index) == "(":
@@ -143,7 +144,9 @@ def _cast_values(
     if found is None:
         raise CannotRewrite("the VALUES of this INSERT could not be read safely")
     index = found + 1
-    for row_node, row_copy in zip(body["valuesLists"], given["valuesLists"], strict=True):
+    kinds = [plain_type(column, binding) for column in targets]
+    plain = [_constants(column, binding) for column in targets]
+    for row, (row_node, row_copy) in enumerate(zip(body["valuesLists"], given["valuesLists"], strict=True)):
         items, copies = row_node["List"]["items"], row_copy["List"]["items"]
         if len(items) > len(targets):
             raise CannotRewrite("INSERT has more expressions than target columns")
@@ -156,17 +159,30 @@ def _cast_values(
                 tokens.items[stop].depth == depth + 1 and tokens.word(stop) == ")"
             ):
                 stop += 1
-            copies[number] = _cast_value(splice, targets[number], item, copies[number], first, stop, binding)
+            if not (row and plain[number] & item.get("A_Const", {}).keys()):
+                made = _cast_value(splice, targets[number], item, copies[number], first, stop, kinds[number])
+                copies[number] = made
             first = stop + 1
         index = stop
 
 
+_NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
+
+
+def _constants(column: Column, binding: Binding) -> frozenset[str]:
+    """The constants that need no cast where another row has this column's type: their fields in the tree.
+    A text of no type takes the type of the others; numbers are made one with numbers."""
+    kind = binding.catalog.type(column.type)
+    if kind is not None and kind.schema == "pg_catalog" and kind.name in _NUMBERS:
+        return frozenset({"sval", "isnull", "ival", "fval"})
+    return frozenset({"sval", "isnull"})
+
+
 def _cast_value(
-    splice: Splice, column: Column, item: Body, copied: Body, first: int, stop: int, binding: Binding
+    splice: Splice, column: Column, item: Body, copied: Body, first: int, stop: int, target: str
 ) -> Body:
     tokens = splice.tokens
     start, end = tokens.items[first].start, tokens.items[stop - 1].end
-    target = plain_type(column, binding)
     if "SetToDefault" in item:
         made = cast(_default(column), target)
         splice.replace_text(start, end, made)

@@ -16,6 +16,7 @@ from .nodes import Body, wrapped
 from .statement import CannotRewrite, Edit
 from .tokens import Tokens
 
+_LONGEST = 4 * MAX_SQL_BYTES
 _REPLACED = "\0replaced"
 _LOCATIONS = frozenset({"location", "stmt_location", "stmt_len", "list_start", "list_end", "rexpr_list_start",
                         "rexpr_list_end", "arg_location", "name_location"})  # fmt: skip
@@ -59,7 +60,7 @@ class Splice:
             parts += [self.text[position : edit.start], edit.replacement]
             position = edit.end
         made = "".join([*parts, self.text[position:]])
-        if len(made.encode()) > 4 * MAX_SQL_BYTES:
+        if len(made.encode()) > _LONGEST:
             raise CannotRewrite(
                 "the statement becomes too long with its masks", "Ask for fewer columns or tables."
             )
@@ -74,7 +75,7 @@ class Splice:
 def tree_of(text: str) -> Body:
     """The tree of exactly one statement. Raises CannotRewrite."""
     try:
-        statements = parse(text)
+        statements = parse(text, _LONGEST)
     except SqlSyntaxError as error:
         raise CannotRewrite(f"the rewritten statement does not parse: {error}") from None
     if len(statements) != 1:

@@ -29,6 +29,7 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._ascii = text.isascii()
         self._bytes: list[int] | None = None
         self.items: list[Token] = []
         depth = 0
@@ -45,17 +46,27 @@ class Tokens:
 
     def character(self, location: int) -> int:
         """The character offset of a byte offset (tree locations are bytes)."""
-        if len(self.text) == len(self.text.encode()):
+        if self._ascii:
             return location
         return len(self.text.encode()[:location].decode(errors="ignore"))
 
     def at(self, location: int) -> int:
         """Index of the token at a tree location. Raises LookupError where none begins there."""
-        start = self.character(location)
-        index = bisect_left(self._starts, start)
-        if index >= len(self.items) or self.items[index].start != start:
-            raise LookupError(f"no token begins at {start}")
+        starts = self._starts if self._ascii else self._byte_starts()
+        index = bisect_left(starts, location)
+        if index >= len(starts) or starts[index] != location:
+            raise LookupError(f"no token begins at byte {location}")
         return index
+
+    def _byte_starts(self) -> list[int]:
+        """Where each token begins, in bytes; counted once, in one pass."""
+        if self._bytes is None:
+            self._bytes, before, size = [], 0, 0
+            for start in self._starts:
+                size += len(self.text[before:start].encode())
+                before = start
+                self._bytes.append(size)
+        return self._bytes
 
     def word(self, index: int) -> str:
         """The upper-case spelling of a token; "" outside the text."""

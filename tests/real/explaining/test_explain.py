@@ -105,7 +105,7 @@ def test_an_allowed_statement_shows_rule_obligations_and_the_text_that_would_be_
     assert told["accesses"][0]["object"] == "public.customers"
     assert any("mask public.customers.email" in one for one in told["obligations"])
     assert "OFFSET 0" in told["sent"]
-    assert "tenant = '1'" in told["sent"]
+    assert "tenant OPERATOR(pg_catalog.=) '1'" in told["sent"]
 
 
 def test_several_statements_are_each_explained_and_none_is_run(explaining: Explaining) -> None:

@@ -39,16 +39,9 @@ def _next(step: Step, catalog: Catalog) -> Iterator[Step]:
     for member in (oid, *catalog.descendants(oid)):
         same = member == oid
         for key in catalog.references_to(member):
+            # Attribute numbers of a child may be others than its parent's.
+            hit = columns is None or not same or bool(columns & set(key.other_columns))
             if action == "Delete" and key.on_delete == _DELETED:
                 yield key.table, "Delete", None
-            elif action == "Delete" and key.on_delete in _SET:
-                yield key.table, "Update", frozenset(key.columns)
-            elif (
-                action == "Update"
-                and key.on_update in _CHANGED
-                and (
-                    # Attribute numbers of a child may be others than its parent's.
-                    columns is None or not same or columns & set(key.other_columns)
-                )
-            ):
+            elif key.on_delete in _SET if action == "Delete" else hit and key.on_update in _CHANGED:
                 yield key.table, "Update", frozenset(key.columns)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from kit.sql_shop import HIDE, Session, row_filter
 from tollhouse_core.decision import Obligations
 from tollhouse_core.operation import Access
 from tollhouse_proxy.protocols.postgres.sql import CannotRewrite, NotUnderstood
+from tollhouse_proxy.protocols.postgres.wire.backend import Report
+from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 pytestmark = pytest.mark.postgres
 
@@ -303,3 +306,19 @@ def test_settings_are_named_by_constants_that_the_server_reads_as_they_stand(sho
         with pytest.raises(NotUnderstood):
             shop.understand(sql)
     shop.understand("SELECT set_config('search_path'::text, 'public'::pg_catalog.text, false)")
+
+
+def test_notices_of_maintenance_without_a_table_are_guarded_like_those_with_one(shop: Session) -> None:
+    for sql in ("ANALYZE VERBOSE", "VACUUM (VERBOSE)", "ANALYZE VERBOSE orders", "CLUSTER VERBOSE"):
+        bind_only_what_is_touched(sql, shop)
+        assert shop.rewrite(shop.understand(sql)[0]).guards_errors, sql
+
+
+def test_errors_do_not_quote_a_row_that_was_written_blindly(shop: Session) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        shop.connection.execute("UPDATE customers SET name = NULL WHERE id = 1")
+    report = Report(
+        "E", {"C": str(caught.value.sqlstate), "M": "m", "D": caught.value.diag.message_detail or ""}
+    )
+    assert "SSN-ALPHA" in report.fields["D"]
+    assert passed_on(report, guarded=False, positions=None).fields == {"C": "23502", "M": "m"}

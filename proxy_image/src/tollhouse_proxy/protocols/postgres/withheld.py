@@ -57,6 +57,8 @@ _CLASSES = {
     "55": "the object is not in a state for this",
     "57": "the backend intervened",
 }
+_ROW_IN_DETAIL = frozenset({"23502", "23514", "44000"})
+"""Their DETAIL quotes the whole failing row: more than a rule that only allows writing may show."""
 _KEPT_WITH_POSITION = ("S", "V", "C")
 
 
@@ -65,6 +67,8 @@ def passed_on(report: Report, *, guarded: bool, positions: Positions | None) -> 
     fields = dict(report.fields)
     if guarded:
         fields = _anew(report)
+    elif fields.get("C") in _ROW_IN_DETAIL:
+        fields.pop("D", None)
     position = fields.get("P")
     if position is not None and positions is not None:
         fields["P"] = str(positions(int(position))) if position.isdigit() else "1"

@@ -280,6 +280,10 @@ def _command(kind: str, body: Body, reader: Reader) -> Reading:
         reader.found.opaque("ALTER EXTENSION with ADD or DROP")
     if brings_code(kind, body, reader.names):
         reader.found.everything = True
+    if kind in ("VacuumStmt", "ClusterStmt", "RepackStmt") and not relations:
+        # Without a table they speak of all, and their notices say how many rows each has.
+        for one in reader.names.catalog.user_relations():
+            reader.found.resource(one, reader.names.catalog)
     lenient = Reader(reader.names, reader.found, lenient=True)
     _read_inside(kind, body, lenient)
     if kind == "CallStmt":

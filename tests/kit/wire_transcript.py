@@ -107,7 +107,7 @@ def _statement(text: str, start: int) -> Statement:
     elif tag in {"PREPARE", "DECLARE"}:
         name, _, inner = rest.partition(" ")
         effect = SessionEffect(EffectKind(tag.lower()), name, _statement(inner, start))
-    return Statement(text, start, tag, Operation(tag, (), text=text), effect)
+    return Statement(text, start, tag, Operation(tag, (), text=text, facts={"inTransaction": False}), effect)
 
 
 def rewrite(statement: Statement, obligations: Obligations) -> Rewritten:

@@ -40,6 +40,8 @@ _POISON_QUERY = Query(DENIED_TEXT.encode()).encode()
 _POISON_PARSE = Parse(f"{RESERVED}_refused", DENIED_TEXT.encode()).encode()
 
 
+IN_TRANSACTION = "inTransaction"
+
 _OWN_MATTERS = frozenset(
     {EffectKind.SET, EffectKind.RESET, EffectKind.ROLLBACK, EffectKind.SAVEPOINT, EffectKind.DISCARD}
 )
@@ -68,6 +70,13 @@ class Turned(Exception):
         self.words = words
 
 
+def as_of(operation: Operation, in_block: bool) -> Operation:
+    """The operation as it is where it runs now; it may have been read somewhere else."""
+    if operation.facts.get(IN_TRANSACTION, in_block) == in_block:
+        return operation
+    return replace(operation, facts={**operation.facts, IN_TRANSACTION: in_block})
+
+
 class Desk:
     """See the module."""
 
@@ -94,7 +103,7 @@ class Desk:
 
     def understood(self, text: str) -> tuple[Statement, ...]:
         """The statements of a text. Raises NotUnderstood."""
-        settings = replace(self.upkeep.settings, in_transaction=self.state.status != "I")
+        settings = replace(self.upkeep.settings, in_transaction=self.state.in_block)
         return self.dialect.understand(text, self.upkeep.catalog, settings)
 
     def unreadable(self, text: str, found: NotUnderstood) -> bytes:
@@ -165,12 +174,16 @@ class Desk:
         prepared.permitted = None
         return prepared
 
-    @staticmethod
-    def operation(statement: Statement, subject: Prepared | None) -> Operation:
-        """What is judged: the statement, and what it runs."""
+    def operation(
+        self, statement: Statement, subject: Prepared | None, in_block: bool | None = None
+    ) -> Operation:
+        """What is judged: the statement, and what it runs. `in_block`: whether a transaction block will be
+        open, where that hangs on what has not been sent yet."""
+        in_block = self.state.in_block if in_block is None else in_block
+        own = as_of(statement.operation, in_block)
         if subject is None or subject.statement is None:
-            return statement.operation
-        own, inner = statement.operation, subject.statement.operation
+            return own
+        inner = as_of(subject.statement.operation, in_block)
         return replace(
             inner,
             accesses=inner.accesses + own.accesses,
@@ -260,6 +273,7 @@ class Desk:
     def note(self, statement: Statement) -> None:
         """The statement is being sent: what it may change is no longer known."""
         effect = statement.effect
+        self.state.in_block = effect.in_transaction(self.state.in_block)
         inner = effect.inner.effect if effect.inner is not None else None
         if effect.kind is EffectKind.COPY_IN:
             self.state.may_copy = True

@@ -192,7 +192,8 @@ class ExecuteTask(_Task):
 
     def _verdict(self, portal: Portal, operation: Operation) -> Verdict | None:
         desk, prepared = self._desk, portal.prepared
-        if prepared.permitted is not None and not desk.bench.waiting:
+        same = prepared.permitted_in_block == desk.state.in_block
+        if prepared.permitted is not None and same and not desk.bench.waiting:
             verdict = desk.state.judge.again(prepared.permitted, operation)
             if verdict is not None:
                 return verdict
@@ -216,6 +217,7 @@ class ExecuteTask(_Task):
         rewritten = self._wanted(portal, permitted)
         if permitted.cacheable and self._subject is None:
             prepared.permitted = permitted
+            prepared.permitted_in_block = state.in_block
         changes = desk.changes(statement, permitted, rewritten)
         run = desk.run(statement, permitted, rewritten, portal.bind.result_formats if portal.bind else ())
         run.changes = changes

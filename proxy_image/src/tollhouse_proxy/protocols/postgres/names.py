@@ -25,7 +25,8 @@ class Prepared:
     `text` is what it came in: its own, or the PREPARE or DECLARE around it, which is then its `carrier`.
     `rewritten` is what the server was given under `obligations`; `statement` was understood on the
     ground `epoch`.  `renewed`: `statement` is
-    newer than `rewritten`. `permitted` is the last verdict, kept while it can be used again;
+    newer than `rewritten`. `permitted` is the last verdict, kept while it can be used again
+    (inside or outside of a transaction block, as it was given);
     `wanted` what another decision than the first asked for.
     """
 
@@ -39,6 +40,7 @@ class Prepared:
     renewed: bool = False
     wanted: tuple[Statement, Obligations, Rewritten] | None = None
     permitted: Permitted | None = None
+    permitted_in_block: bool = False
 
 
 @dataclass(slots=True)

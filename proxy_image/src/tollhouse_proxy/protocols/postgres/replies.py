@@ -229,6 +229,10 @@ class Replies:
             raise BackendBroke("the backend is ready in a way that is not known")
         self._ledger.pop()
         self._state.status = status
+        self._state.in_block = status != "I"
+        for entry in self._ledger.entries:
+            for run in entry.runs:
+                self._state.in_block = run.effect.in_transaction(self._state.in_block)
         if status == "I":
             self._state.transaction_over()
             for run in list(self._state.suspended.values()):

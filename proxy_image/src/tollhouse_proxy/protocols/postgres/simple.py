@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tollhouse_core.decision import Permitted, Refused
+from tollhouse_core.operation import Operation
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.bench import FactFailed
@@ -46,6 +47,7 @@ class Judged:
     """One statement that may run."""
 
     statement: Statement
+    operation: Operation
     permitted: Permitted
     rewritten: Rewritten
     changes: list[Change] = field(default_factory=list)
@@ -98,6 +100,8 @@ class SimpleQuery:
         self._stepped: SteppedQuery | None = None
         self._subject: Prepared | None = None
         self._judged: list[Judged] = []
+        self._in_block = False
+        """Whether a transaction block is open where the next statement of the text runs."""
         self._notices: list[str] = []
 
     def advance(self) -> bool:
@@ -112,6 +116,7 @@ class SimpleQuery:
                     return True
                 self._text = self._desk.decoded(Query.parse(self._message[5:]).text)
                 self._statements = self._read(self._text)
+                self._in_block = self._desk.state.in_block
                 self._ground = self._desk.ground[1:]
             self._desk.stand_on(self._ground)
             if not self._judge_all(self._statements):
@@ -144,13 +149,13 @@ class SimpleQuery:
 
     def _run_known(self) -> bool:
         """The short way: the very text was permitted before on the same ground."""
-        known = self._cache.get(self._message, self._desk.ground)
+        known = self._cache.get(self._message, (self._desk.ground, self._desk.state.in_block))
         if known is None:
             return False
         judge = self._desk.state.judge
         runs: list[Run] = []
         for one in known.judged:
-            verdict = judge.again(one.permitted, one.statement.operation)
+            verdict = judge.again(one.permitted, one.operation)
             if verdict is None:
                 self._release(runs)
                 return False
@@ -175,19 +180,20 @@ class SimpleQuery:
             statement = statements[len(self._judged)]
             if not desk.bench.waiting:
                 self._subject = desk.subject(statement)
-            operation = desk.operation(statement, self._subject)
+            operation = desk.operation(statement, self._subject, self._in_block)
             verdict = desk.bench.verdict(operation, Question(statement.text))
             if verdict is None:
                 return False
             if isinstance(verdict, Refused):
                 raise Turned(refuse.refused(verdict))
-            self._accept(statement, verdict)
+            self._accept(statement, verdict, operation)
+            self._in_block = statement.effect.in_transaction(self._in_block)
         return True
 
-    def _accept(self, statement: Statement, permitted: Permitted) -> None:
+    def _accept(self, statement: Statement, permitted: Permitted, operation: Operation) -> None:
         """Enters a permitted statement; its operation is ended if it cannot be rewritten."""
         desk = self._desk
-        judged = Judged(statement, permitted, Rewritten(statement.text))
+        judged = Judged(statement, operation, permitted, Rewritten(statement.text))
         self._judged.append(judged)
         self._notices += permitted.notices
         judged.rewritten = desk.rewritten(statement, permitted.obligations)
@@ -220,7 +226,7 @@ class SimpleQuery:
         message = self._message if not edits else Query(spelled(self._text, edits).encode()).encode()
         back = positions(edits)
         runs: list[Run] = []
-        ground = desk.ground
+        ground = desk.ground, state.in_block
         for judged in self._judged:
             run = desk.run(judged.statement, judged.permitted, judged.rewritten)
             run.positions = back

@@ -27,6 +27,7 @@ class SessionState:
     queried: the open transaction has run something that fixes its snapshot.
     moving: what was sent may change the catalog for all sessions, and may not have been committed yet;
     `moved` tells them.
+    in_block: a transaction block is open where the next statement will run, if what was sent succeeds.
     """
 
     outbox: Outbox
@@ -45,6 +46,7 @@ class SessionState:
     queried: bool = False
     moving: bool = False
     moved: Callable[[], None] = lambda: None
+    in_block: bool = False
     suspended: dict[int, Run] = field(default_factory=dict)
     """Operations whose portal may be run on: number -> what came so far."""
 

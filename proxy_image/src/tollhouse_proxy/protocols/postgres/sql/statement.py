@@ -48,6 +48,16 @@ class SessionEffect:
     inner: Statement | None = None
     changes_catalog: bool = False
     search_path: tuple[str, ...] | None = None
+    chains: bool = False
+    """COMMIT or ROLLBACK AND CHAIN: the next transaction begins at once."""
+
+    def in_transaction(self, before: bool) -> bool:
+        """Whether a transaction block is open behind the statement."""
+        if self.kind is EffectKind.BEGIN:
+            return True
+        if self.kind in {EffectKind.COMMIT, EffectKind.ROLLBACK}:
+            return before and self.chains
+        return before
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ def test_an_obligation_for_something_else_is_refused(catalog: Catalog) -> None:
         "CREATE TEMP TABLE t AS SELECT * FROM orders WITH NO DATA",
         "COPY orders (id, note) TO STDOUT WITH (FORMAT csv)",
         "COPY (SELECT * FROM orders) TO STDOUT",
+        "COPY BINARY orders TO STDOUT",
+        "COPY BINARY public.orders (id) TO STDOUT;",
         "UPDATE orders SET note = 'WHERE' WHERE note = 'RETURNING' RETURNING id",
         "UPDATE orders SET note = (SELECT title FROM products WHERE id = 1)",
         "DELETE FROM orders WHERE id IN (SELECT id FROM orders WHERE note = 'x')",

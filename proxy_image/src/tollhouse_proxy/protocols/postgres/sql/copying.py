@@ -46,6 +46,10 @@ def rewrite_copy(splice: Splice, body: Body, found: Findings, binding: Binding) 
             for index in range(last + 1, len(tokens.items))
             if tokens.word(index) == ")" and tokens.items[index].depth == tokens.items[first].depth
         )
+    if tokens.word(first - 1) == "BINARY" and tokens.word(first - 2) == "COPY":
+        binary = tokens.items[first - 1]  # the old spelling, which a query cannot have
+        splice.replace_text(binary.start, binary.end, "")
+        splice.replace_text(tokens.items[-1].end, tokens.items[-1].end, " WITH (FORMAT binary)")
     splice.replace_text(tokens.items[first].start, tokens.items[last].end, f"({query})")
     copied = splice.twin(body)
     del copied["relation"]

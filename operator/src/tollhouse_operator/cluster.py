@@ -1,10 +1,10 @@
 """The operator's seam to the Kubernetes API; kopf has its own, for watching.
 
-    ClusterError            bounded message, safe to show
-    +-- Unavailable         no answer, or one that says "later": worth trying again
-    +-- Refused             the API server said no
-        +-- Missing         404
-        +-- Conflict        409
+ClusterError            bounded message, safe to show
++-- Unavailable         no answer, or one that says "later": worth trying again
++-- Refused             the API server said no
+    +-- Missing         404
+    +-- Conflict        409
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tollhouse_core.api.approval_request import ApprovalRequest, Phase
-
 from tollhouse_core.secret import Secret
 
 

@@ -469,3 +469,11 @@ async def test_a_client_is_read_while_people_think_but_not_without_end(talk: Tra
     talk.client(message(b"Q", b"x" * 5_000_000 + b"\0"))
     assert talk.closed is not None
     assert any(isinstance(effect, Forget) for effect in talk.effects)
+
+
+def test_a_long_message_is_read_to_its_end(talk: Transcript) -> None:
+    talk.chunk = 0
+    bind = frontend.Bind("", "", values=(b"y" * 1_000_000,)).encode()
+    talk.client(bind[:700_000])
+    assert talk.machine.outbox.hungry
+    assert talk.closed is None

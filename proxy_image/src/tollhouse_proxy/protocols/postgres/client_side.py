@@ -50,6 +50,7 @@ class ClientSide:
         self._cache = SimpleCache()
         self._task: Task | None = None
         self._ended = False
+        self._held = False
         self._handlers: dict[int, Callable[[bytes], Task | None]] = {
             frontend.QUERY: lambda message: SimpleQuery(desk, self._cache, message),
             frontend.PARSE: lambda message: ParseTask(desk, message),
@@ -68,8 +69,9 @@ class ClientSide:
 
     @property
     def hungry(self) -> bool:
-        """Whether the client should be read further."""
-        return self._framer.waiting < MAX_WAITING or self._desk.bench.waiting
+        """Whether the client should be read further. With no message in hand, what waits is the
+        beginning of one, bounded by its own kind: its end must be read, however long it is."""
+        return not self._held or self._framer.waiting < MAX_WAITING or self._desk.bench.waiting
 
     def feed(self, data: bytes) -> None:
         """Takes a chunk. Raises ProtocolError when the client breaks the protocol."""
@@ -80,6 +82,7 @@ class ClientSide:
 
     def pump(self) -> None:
         """Goes on with whatever can be dealt with now."""
+        self._held = True
         while not self._ended:
             if self._task is not None:
                 if not self._task.advance():
@@ -89,6 +92,7 @@ class ClientSide:
                 return
             message = self._framer.next()
             if message is None:
+                self._held = False
                 return
             self._deal(message)
 

@@ -214,7 +214,7 @@ Decision = Allow | Deny | NeedsApproval | NeedsFacts
 
 
 class Refusal(StrEnum):
-    """Why a protocol must refuse; each protocol has its own code for it (API.md)."""
+    """Why a protocol must refuse; each protocol has its own code for it (docs/postgresql.md)."""
 
     DENIED = "denied"
     PENDING = "pending"

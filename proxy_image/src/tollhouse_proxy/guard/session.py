@@ -1,4 +1,4 @@
-"""One session's judge: the steps of DESIGN's `guard.judge`, in their order."""
+"""One session's judge: bundle, decision, limits, approval, audit, verdict, in that order."""
 
 from __future__ import annotations
 

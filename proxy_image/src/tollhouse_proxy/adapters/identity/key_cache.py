@@ -1,4 +1,4 @@
-"""One issuer's keys, kept and renewed (THREATS: rotation, withdrawal, outage, slow issuers).
+"""One issuer's keys, kept and renewed (through rotation, withdrawal, outage and slow issuers).
 
 How it moves, by the age of the keys at hand:
 

@@ -1,4 +1,4 @@
-"""A refusal in PostgreSQL's own words: ErrorResponse and NoticeResponse (docs/postgresql.md, what an agent reads)."""
+"""A refusal in PostgreSQL's own words: ErrorResponse and NoticeResponse (docs/postgresql.md)."""
 
 from __future__ import annotations
 

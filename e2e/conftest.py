@@ -52,6 +52,10 @@ bao secrets enable database
 """
 
 
+CUT = ("websocket: close", "error reading from error stream", "unexpected EOF")
+"""What kubectl says when the stream of an exec breaks."""
+
+
 @dataclass(frozen=True)
 class World:
     """What a journey needs: the cluster, its people, agents with their psql, the secrets nobody may see."""
@@ -74,8 +78,17 @@ class World:
             return session.ask(sql)
 
     def run_in_pod(self, pod: str, script: str, *, namespace: str = SHOP, text: str | None = None) -> str:
-        command = ["exec", "-i", "-n", namespace, pod, "--", "sh", "-ec", script]
-        return self.cluster.kubectl(*command, input=text or "", check=True).stdout
+        """What `script` prints. With `text` on its standard input it runs once; without, it must bear being
+        run again: kubectl's stream is cut now and then for no reason of ours."""
+        command = ["-n", namespace, pod, "--", "sh", "-ec", script]
+        if text is not None:
+            return self.cluster.kubectl("exec", "-i", *command, input=text, check=True).stdout
+        for _ in range(4):
+            done = self.cluster.kubectl("exec", *command, input="")
+            if done.returncode == 0 or not any(words in done.stderr for words in CUT):
+                break
+        assert done.returncode == 0, f"{script}: {done.stderr}"
+        return done.stdout
 
     def superuser(self, sql: str, database: str = "orders") -> str:
         """Ask the database itself, past the proxy."""

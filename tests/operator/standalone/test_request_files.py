@@ -145,9 +145,11 @@ async def test_a_resolved_request_is_cleared_away_after_a_day(
     tending = Tending(requests)
     (told,) = tending.look(NOW)
     assert told.status.phase is Phase.USED
-    tending.look(NOW + KEEP_RESOLVED - timedelta(minutes=1))
+    resolved = told.status.resolved_at
+    assert resolved is not None
+    tending.look(resolved + KEEP_RESOLVED - timedelta(minutes=1))
     assert requests.read("shop", created.name) is not None
-    tending.look(NOW + KEEP_RESOLVED + timedelta(minutes=1))
+    tending.look(resolved + KEEP_RESOLVED + timedelta(minutes=1))
     assert requests.read("shop", created.name) is None
 
 

@@ -1,0 +1,1 @@
+"""Fuzzing: each target is a module to run (`python -m fuzz.template --seconds 60`)."""

@@ -29,7 +29,7 @@ format: ## Put the format right
 
 .PHONY: types
 types: ## Check types
-	@$(ENVIRONMENT) && mypy && mypy -p kit
+	@$(ENVIRONMENT) && mypy && mypy -p kit -p suites
 
 .PHONY: contracts
 contracts: ## Check who may import whom, and that the CRDs are those of the API types
@@ -47,6 +47,10 @@ e2e: ## Journeys on a cluster: KUBECONFIG's if set, else a node of our own (root
 .PHONY: bench
 bench: ## Measure; prints a table and writes benchmarks/latest.json
 	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && python -m benchmarks $(ARGS)
+
+.PHONY: suites
+suites: ## Run others' test suites directly and through the proxy (docs/suites.md); ARGS="regress15" for some
+	@$(ENVIRONMENT) && PYTHONPATH=tests python -m suites $(ARGS)
 
 .PHONY: crds
 crds: ## Generate crds/ and the API reference from the API types

@@ -79,7 +79,11 @@ class MemoryApprovals:
         return self.requests.get(name)
 
     async def find(self, digest: str) -> Sequence[ApprovalRequest]:
-        found = [item for item in self.requests.values() if item.spec.operation.digest == digest]
+        found = [
+            item
+            for item in self.requests.values()
+            if (item.spec.operation.template_digest or item.spec.operation.digest) == digest
+        ]
         return found[::-1]
 
     async def watch(self, name: str) -> AsyncIterator[ApprovalRequest]:
@@ -94,10 +98,20 @@ class MemoryApprovals:
             yield seen
 
     async def set_phase(self, request: ApprovalRequest, phase: Phase, message: str) -> bool:
+        return await self._write(request, phase, message, {})
+
+    async def count_use(self, request: ApprovalRequest, phase: Phase, message: str, now: datetime) -> bool:
+        begun = request.status.first_used_at or now
+        uses = (request.status.uses or 0) + 1
+        return await self._write(request, phase, message, {"uses": uses, "first_used_at": begun})
+
+    async def _write(
+        self, request: ApprovalRequest, phase: Phase, message: str, more: dict[str, object]
+    ) -> bool:
         current = self.requests.get(request.metadata.name or "")
         if current is None or current.metadata.resource_version != request.metadata.resource_version:
             return False
-        status = current.status.model_copy(update={"phase": phase, "message": message})
+        status = current.status.model_copy(update={"phase": phase, "message": message, **more})
         await self._store(current.model_copy(update={"status": status}))
         return True
 

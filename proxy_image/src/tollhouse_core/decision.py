@@ -150,14 +150,32 @@ class WhileWaiting(StrEnum):
     FAIL_FAST = "FailFast"
 
 
+class Covers(StrEnum):
+    """Which operations one approval opens, where it opens more than one."""
+
+    EXACT = "Exact"
+    TEMPLATE = "Template"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantTerms:
+    """One approval opens up to `uses` operations, for `seconds` from the first of them, or in the
+    session that asked (None)."""
+
+    seconds: float | None
+    covers: Covers = Covers.EXACT
+    uses: int = 100
+
+
 @dataclass(frozen=True, slots=True)
 class ApprovalTerms:
-    """Who must agree, and until when."""
+    """Who must agree, and until when. Without a `grant` one approval opens one operation."""
 
     approvers: tuple[Approver, ...]
     expires_after_seconds: float = 900
     escalation: tuple[EscalationStep, ...] = ()
     while_waiting: WhileWaiting = WhileWaiting.HOLD
+    grant: GrantTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,9 @@ class Operation:
     `action` is the native tag ("SELECT", "CREATE TABLE"). `facts` are typed values conditions
     read (`hasWhere`, `inTransaction`). `text` is for people and the audit. `canonical` is a form
     of the text in which equal meaning has equal bytes; it goes into approval digests, with
-    `parameters`, the bound values as text (None is NULL). `counted` is False for what a limit on
-    queries passes over: the session language (BEGIN, SET, SHOW ...).
+    `parameters`, the bound values as text (None is NULL). `template` is `canonical` without its
+    values; "" where leaving them out could change what the operation does. `counted` is False for
+    what a limit on queries passes over: the session language (BEGIN, SET, SHOW ...).
     """
 
     action: str
@@ -92,6 +93,7 @@ class Operation:
     canonical: str = ""
     parameters: tuple[str | None, ...] = ()
     counted: bool = True
+    template: str = ""
 
     @property
     def opaque(self) -> bool:

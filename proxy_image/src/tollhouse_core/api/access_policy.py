@@ -14,7 +14,7 @@ from tollhouse_core.api.quantities import Duration, PositiveDuration, Quantity
 from tollhouse_core.api.selection import ConnectionSelection
 from tollhouse_core.api.selectors import TABLES_HELP, Globs, Selecting
 from tollhouse_core.api.shape import ApiModel, AtLeastOne, ExactlyOne, Holds, Marker, Needs, Shape
-from tollhouse_core.decision import Mode, WhileWaiting, WriteCheck
+from tollhouse_core.decision import Covers, Mode, WhileWaiting, WriteCheck
 
 ACTIONS = ("allow", "deny", "require_approval", "mask", "filter", "limit", "session")
 MODED = ("deny", "require_approval", "limit")
@@ -88,6 +88,30 @@ class Escalation(ApiModel):
     approvers: Approvers = Field(description="Who may then vote instead of the rule's own approvers.")
 
 
+class Grant(ApiModel):
+    """How much one approval opens, where it is more than one operation."""
+
+    shape: ClassVar[tuple[Shape, ...]] = (ExactlyOne(("session", "for_"), "length of a grant"),)
+
+    session: Marker | None = Field(
+        default=None,
+        description="In the session that asked, as long as that lasts (at most a day); written `{}`.",
+    )
+    for_: PositiveDuration | None = Field(
+        default=None,
+        description="So long from the first use on, in any session of the same identity on this Connection.",
+    )
+    covers: Covers = Field(
+        default=Covers.EXACT,
+        description="Exact (default): the very same operation again, values included. Template: the same "
+        "statement on the same objects with any values; what is no plain SELECT, INSERT, UPDATE, DELETE or "
+        "MERGE, or calls functions that need a rule, counts as Exact.",
+    )
+    uses: Annotated[int, Field(ge=2, le=10_000)] = Field(
+        default=100, description="At most so many operations. Default: 100."
+    )
+
+
 class AllowAction(Selecting):
     """Accesses that are allowed."""
 
@@ -119,6 +143,9 @@ class RequireApprovalAction(Selecting):
         default=WhileWaiting.HOLD,
         description="Hold (default): the client's statement waits on its connection. FailFast: it is refused "
         "with the request's name, and the client tries again when that is approved.",
+    )
+    grant: Grant | None = Field(
+        default=None, description="What one approval opens. Absent: one operation, once."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from tollhouse_core.api.access_policy import Approvers, Escalation, ServiceAccountSubject
+from tollhouse_core.api.access_policy import Approvers, Escalation, Grant, ServiceAccountSubject
 from tollhouse_core.api.meta import ApiObject, Digest, LabelName, ObjectName, Status, Time, Word
 from tollhouse_core.api.shape import ApiModel, CelRule, cel_name, wire_name
 
@@ -108,6 +108,11 @@ class RequestedOperation(ApiModel):
         description="Hash of exactly this operation: statement, parameters, objects, database, role and "
         "identity."
     )
+    template_digest: Digest | None = Field(
+        default=None,
+        description="Hash of the operation without its values, where the grant covers a template. Absent: "
+        "only the very same operation is opened.",
+    )
 
 
 class Effect(ApiModel):
@@ -168,6 +173,9 @@ class ApprovalRequestSpec(ApiModel):
         max_length=8,
         description="Who may vote as well once the request has waited. Absent: nobody.",
     )
+    grant: Grant | None = Field(
+        default=None, description="What the approval opens. Absent: the operation, once."
+    )
     expires_at: WholeSecond = Field(description="When it ends as refused unless decided (RFC 3339).")
     decision: Decision | None = Field(
         default=None,
@@ -215,6 +223,12 @@ class ApprovalRequestStatus(Status):
         default=None, description="Why it is in this phase, for people."
     )
     resolved_at: Time | None = Field(default=None, description="When it left Pending (RFC 3339).")
+    uses: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="How many operations a grant has opened. Absent: none yet, or no grant."
+    )
+    first_used_at: Time | None = Field(
+        default=None, description="When a grant opened its first operation; its time runs from here."
+    )
 
 
 class ApprovalRequest(ApiObject):

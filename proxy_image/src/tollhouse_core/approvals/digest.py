@@ -18,14 +18,25 @@ def operation_digest(session: Session, operation: Operation) -> str:
 
     JSON keeps the parts apart: no two different operations can be written alike.
     """
+    statement: list[object] = ["exact", operation.canonical or operation.text, list(operation.parameters)]
+    return _digest(session, operation, statement)
+
+
+def template_digest(session: Session, operation: Operation) -> str:
+    """The same of the operation without its values; "" for one that has no template."""
+    if not operation.template:
+        return ""
+    return _digest(session, operation, ["template", operation.template, len(operation.parameters)])
+
+
+def _digest(session: Session, operation: Operation, statement: list[object]) -> str:
     identity = session.identity
     human = identity.on_behalf_of
     document = {
         "connection": [session.namespace, session.connection, session.protocol],
         "session": [session.database, session.user],
         "identity": [identity.provider, identity.name, human.name if human else None],
-        "operation": [operation.action, operation.canonical or operation.text],
-        "parameters": list(operation.parameters),
+        "operation": [operation.action, *statement],
         "accesses": sorted(
             [access.verb.value, access.kind.value, access.action, list(access.path)]
             for access in set(operation.accesses)

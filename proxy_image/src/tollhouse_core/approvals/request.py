@@ -24,7 +24,7 @@ from tollhouse_core.api.approval_request import (
 from tollhouse_core.api.meta import ObjectMeta
 from tollhouse_core.api.quantities import Duration
 from tollhouse_core.api.shape import Marker
-from tollhouse_core.decision import ApprovalTerms, Approver, RuleRef, WhileWaiting
+from tollhouse_core.decision import ApprovalTerms, Approver, Covers, RuleRef, WhileWaiting
 from tollhouse_core.identity import Identity, Session
 from tollhouse_core.operation import Operation
 from tollhouse_core.policy.wording import printable
@@ -43,11 +43,12 @@ def make_request(
     rule: RuleRef,
     terms: ApprovalTerms,
     digest: str,
+    template: str = "",
     instance: str,
     now: datetime,
 ) -> ApprovalRequest:
     """The request for one rule, to be stored under a generated name. `operation` is shown as it is:
-    what content masks hide must be hidden in it already; `digest` is the original's."""
+    what content masks hide must be hidden in it already; `digest` and `template` are the original's."""
     holds = terms.while_waiting is WhileWaiting.HOLD
     rows = operation.facts.get("estimatedRows")
     return ApprovalRequest(
@@ -60,7 +61,7 @@ def make_request(
             instance=instance if holds and instance else None,
             session=session.id[:128] or None,
             requester=_requester(session.identity),
-            operation=_operation(session, operation, digest),
+            operation=_operation(session, operation, digest, template if _any_values(terms) else ""),
             effect=Effect(rows=max(rows, 0))
             if isinstance(rows, int) and not isinstance(rows, bool)
             else None,
@@ -73,6 +74,7 @@ def make_request(
                 )
                 for step in terms.escalation
             ),
+            grant=_grant(terms),
             expires_at=now + timedelta(seconds=terms.expires_after_seconds),
         ),
     )
@@ -90,7 +92,23 @@ def _shortened(literal: re.Match[str]) -> str:
     return f"{text[: MAX_LITERAL // 2]}...' ({len(text) - 2} characters)"
 
 
-def _operation(session: Session, operation: Operation, digest: str) -> RequestedOperation:
+def _any_values(terms: ApprovalTerms) -> bool:
+    return terms.grant is not None and terms.grant.covers is Covers.TEMPLATE
+
+
+def _grant(terms: ApprovalTerms) -> api.Grant | None:
+    grant = terms.grant
+    if grant is None:
+        return None
+    return api.Grant(
+        session=Marker() if grant.seconds is None else None,
+        for_=_duration(grant.seconds) if grant.seconds is not None else None,
+        covers=grant.covers,
+        uses=grant.uses,
+    )
+
+
+def _operation(session: Session, operation: Operation, digest: str, template: str) -> RequestedOperation:
     shown = [
         "NULL" if value is None else printable(value, MAX_LITERAL)
         for value in operation.parameters[:MAX_PARAMETERS]
@@ -110,6 +128,7 @@ def _operation(session: Session, operation: Operation, digest: str) -> Requested
         accesses=tuple(dict.fromkeys(accesses)),
         database=printable(session.database, 200) or None,
         digest=digest,
+        template_digest=template or None,
     )
 
 
@@ -141,4 +160,8 @@ def _approver(entry: Approver) -> api.Approver:
 
 
 def _duration(seconds: float) -> Duration:
-    return Duration(f"{round(seconds * 1000)}ms", seconds)
+    milliseconds = round(seconds * 1000)
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if milliseconds % size == 0:
+            return Duration(f"{milliseconds // size}{unit}", seconds)
+    return Duration(f"{milliseconds}ms", seconds)

@@ -11,13 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tollhouse_core.api.access_policy import Approver
+from tollhouse_core.api.access_policy import Approver, Grant
 from tollhouse_core.api.approval_request import ApprovalRequest, Decision, Phase, Vote
 from tollhouse_core.approvals.people import Voter, meets
+from tollhouse_core.decision import Covers
 from tollhouse_core.policy.wording import printable
 
 USABLE_AFTER_APPROVAL = timedelta(minutes=5)
 """An approval given late may still be used for so long, beyond the request's own end."""
+
+LONGEST_SESSION_GRANT = 86_400.0
+"""Seconds after which a grant for a session is over even if the session is not."""
 
 _MESSAGE = 900
 """Characters of a message: a status holds 1024."""
@@ -68,8 +72,11 @@ def tally(request: ApprovalRequest, now: datetime) -> Tally:
 
 
 def next_deadline(request: ApprovalRequest, now: datetime) -> datetime:
-    """The next moment after `now` at which time alone can change the tally (an escalation step, or
-    the end); the end itself when that is past."""
+    """The next moment after `now` at which time alone can change the tally (an escalation step, the
+    end, the end of a grant in use); the end itself when that is past."""
+    grant, begun = request.spec.grant, request.status.first_used_at
+    if grant is not None and begun is not None:
+        return begun + timedelta(seconds=grant.for_.seconds if grant.for_ else LONGEST_SESSION_GRANT)
     created = request.metadata.creation_timestamp
     steps: list[datetime] = []
     if created is not None:
@@ -175,10 +182,33 @@ def _approved(request: ApprovalRequest, counted: _Counted, now: datetime) -> Tal
     usable_until = request.spec.expires_at
     if at is not None:
         usable_until = max(usable_until, at + USABLE_AFTER_APPROVAL)
-    if now >= usable_until:
+    grant, begun = request.spec.grant, request.status.first_used_at
+    if grant is not None and begun is not None and begun < usable_until:
+        over = grant_over(grant, begun, request.status.uses or 0, now)
+        if over is not None:
+            return Tally(*over, (), counted.shown)
+    elif now >= usable_until:
         return Tally(Phase.EXPIRED, "it was approved and not used in time", (), counted.shown)
     message = printable(f"approved by {counted.approvers}{_reason(counted.decided_by)}", _MESSAGE)
     return Tally(Phase.APPROVED, message, (), counted.shown)
+
+
+def grant_over(grant: Grant, begun: datetime, uses: int, now: datetime) -> tuple[Phase, str] | None:
+    """How a grant that has been used since `begun` stands: None as long as it opens operations."""
+    if uses >= grant.uses:
+        return Phase.USED, f"all {grant.uses} uses of the grant are spent"
+    if now >= begun + timedelta(seconds=grant.for_.seconds if grant.for_ else LONGEST_SESSION_GRANT):
+        return Phase.EXPIRED, f"the grant is over; it opened {uses} of at most {grant.uses} operations"
+    return None
+
+
+def describe_grant(grant: Grant | None) -> str:
+    """What an approval opens, in words for who approves and who waits."""
+    if grant is None:
+        return "this operation, once"
+    what = "this operation" if grant.covers is Covers.EXACT else "this statement with any values"
+    how_long = f"for {grant.for_} from its first use" if grant.for_ else "in the session that asks"
+    return f"{what}, {how_long}, at most {grant.uses} times"
 
 
 def _denial(vote: Vote) -> str:

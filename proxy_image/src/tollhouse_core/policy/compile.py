@@ -169,6 +169,7 @@ class _Compiler:
                 for step in action.escalation
             ),
             action.while_waiting,
+            _grant_terms(action.grant),
         )
 
     def _mask(self, path: str, head: Head, source: api.Rule) -> Rule | None:
@@ -222,6 +223,12 @@ def _subjects(sources: Sequence[api.Subject]) -> tuple[Subject, ...]:
         )
         for source in sources
     )
+
+
+def _grant_terms(source: api.Grant | None) -> decision.GrantTerms | None:
+    if source is None:
+        return None
+    return decision.GrantTerms(source.for_.seconds if source.for_ else None, source.covers, source.uses)
 
 
 def approvers(sources: Sequence[api.Approver]) -> tuple[decision.Approver, ...]:

@@ -14,12 +14,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from tollhouse_core.api.approval_request import ApprovalRequest, Phase
-from tollhouse_core.approvals.digest import operation_digest
+from tollhouse_core.approvals.digest import operation_digest, template_digest
 from tollhouse_core.approvals.request import make_request
-from tollhouse_core.approvals.tally import Tally, describe, next_deadline, tally
+from tollhouse_core.approvals.tally import Tally, describe, describe_grant, next_deadline, tally
 from tollhouse_core.audit.event import EventKind
 from tollhouse_core.decision import (
     ApprovalTerms,
+    Covers,
     Deny,
     NeedsApproval,
     Refusal,
@@ -62,6 +63,15 @@ class Granted:
         return all(rule.hash in asked for rule, _ in decision.terms)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation that needs approval, its digest, and its template's ("" where it has none)."""
+
+    operation: Operation
+    digest: str
+    template: str
+
+
 class _Refusing(Exception):
     """Carries a verdict out of the steps below."""
 
@@ -85,11 +95,15 @@ class ApprovalDesk:
 
         Cancelled while it waits (the client cancelled, or went away), it withdraws its requests.
         """
-        digest = operation_digest(self._session, operation)
+        asked = Asked(
+            operation,
+            operation_digest(self._session, operation),
+            template_digest(self._session, operation),
+        )
         try:
             if any(terms.while_waiting is WhileWaiting.FAIL_FAST for _, terms in decision.terms):
-                return await self._without_waiting(operation, decision, digest)
-            return await self._holding(operation, decision, waiting, digest)
+                return await self._without_waiting(asked, decision)
+            return await self._holding(asked, decision, waiting)
         except _Refusing as refusing:
             return refusing.refused
         except (StoreUnavailable, StoreRefused) as error:
@@ -128,24 +142,44 @@ class ApprovalDesk:
             decision.revision,
         )
 
-    async def _holding(
-        self, operation: Operation, decision: NeedsApproval, waiting: Waiting, digest: str
-    ) -> Granted:
+    async def _holding(self, asked: Asked, decision: NeedsApproval, waiting: Waiting) -> Granted:
         made: list[ApprovalRequest] = []
         try:
+            granted = await self._granted_before(asked, decision)
             for rule, terms in decision.terms:
-                made.append(await self._create(operation, rule, terms, digest, decision.revision))
+                if rule.hash not in granted:
+                    made.append(await self._create(asked, rule, terms, decision.revision))
             for request in made:
                 waiting(request.metadata.name or "", _waiting_words(request))
             decided = [await self._decided(request, decision) for request in made]
         except BaseException as error:
             await asyncio.shield(self._withdraw(made, _why_withdrawn(error)))
             raise
-        return Granted(tuple(decided))
+        return Granted((*granted.values(), *decided))
 
-    async def _without_waiting(self, operation: Operation, decision: NeedsApproval, digest: str) -> Granted:
+    async def _granted_before(self, asked: Asked, decision: NeedsApproval) -> dict[str, ApprovalRequest]:
+        """By rule: requests whose grant opens this operation too."""
+        if all(terms.grant is None for _, terms in decision.terms):
+            return {}
+        return {
+            request.spec.policy.rule_hash: request
+            for request in await self._found(asked, decision)
+            if request.spec.grant is not None and tally(request, self._now()).phase is Phase.APPROVED
+        }
+
+    async def _found(self, asked: Asked, decision: NeedsApproval) -> list[ApprovalRequest]:
+        """This identity's requests that are about this operation, newest first."""
+        digests = [asked.digest]
+        if asked.template and any(
+            terms.grant is not None and terms.grant.covers is Covers.TEMPLATE for _, terms in decision.terms
+        ):
+            digests.append(asked.template)
+        found = [request for digest in digests for request in await self._house.approvals.find(digest)]
+        return [request for request in found if self._is_ours(request)]
+
+    async def _without_waiting(self, asked: Asked, decision: NeedsApproval) -> Granted:
         """FailFast: what is approved already opens; else the request's name goes to the client."""
-        found = [request for request in await self._house.approvals.find(digest) if self._is_ours(request)]
+        found = await self._found(asked, decision)
         approved, pending = [], []
         for rule, terms in decision.terms:
             standing = [request for request in found if request.spec.policy.rule_hash == rule.hash]
@@ -166,15 +200,17 @@ class ApprovalDesk:
                 pending.append(
                     waiting_ones[0]
                     if waiting_ones
-                    else await self._create(operation, rule, terms, digest, decision.revision)
+                    else await self._create(asked, rule, terms, decision.revision)
                 )
         if pending:
             raise _Refusing(self._pending(pending[0], decision))
         return Granted(tuple(approved))
 
     def _is_ours(self, request: ApprovalRequest) -> bool:
-        requester = request.spec.requester
+        requester, grant = request.spec.requester, request.spec.grant
         identity = self._session.identity
+        if grant is not None and grant.session is not None and request.spec.session != self._session.id[:128]:
+            return False
         return (
             requester.name == identity.name
             and requester.provider == identity.provider
@@ -182,15 +218,16 @@ class ApprovalDesk:
         )
 
     async def _create(
-        self, operation: Operation, rule: RuleRef, terms: ApprovalTerms, digest: str, revision: str
+        self, asked: Asked, rule: RuleRef, terms: ApprovalTerms, revision: str
     ) -> ApprovalRequest:
         self._room_for_one_more(rule, revision)
         request = make_request(
             session=self._session,
-            operation=self._house.redactor(operation, self._house.in_force.bundle),
+            operation=self._house.redactor(asked.operation, self._house.in_force.bundle),
             rule=rule,
             terms=terms,
-            digest=digest,
+            digest=asked.digest,
+            template=asked.template,
             instance=self._house.instance,
             now=self._now(),
         )
@@ -200,12 +237,13 @@ class ApprovalDesk:
             EventKind.APPROVAL_REQUESTED,
             {
                 "request": stored.metadata.name,
-                "digest": digest,
+                "digest": asked.digest,
                 "policy": rule.policy,
                 "rule": rule.rule,
                 "revision": revision,
-                "action": operation.action,
+                "action": asked.operation.action,
                 "text": stored.spec.operation.text,
+                "opens": describe_grant(stored.spec.grant),
                 "expiresAt": stored.spec.expires_at.isoformat(),
             },
         )
@@ -291,7 +329,7 @@ class ApprovalDesk:
             if result.phase is not Phase.APPROVED:
                 break
             try:
-                if await self._house.approvals.set_phase(current, Phase.USED, "the operation has run"):
+                if await self._mark_used(current):
                     self._house.asking.ended(self._asker, name)
                     return None
                 current = await self._house.approvals.get(name)
@@ -312,6 +350,16 @@ class ApprovalDesk:
             self._house.in_force.revision,
             name,
         )
+
+    async def _mark_used(self, request: ApprovalRequest) -> bool:
+        """False: somebody else was first."""
+        grant = request.spec.grant
+        if grant is None:
+            return await self._house.approvals.set_phase(request, Phase.USED, "the operation has run")
+        uses = (request.status.uses or 0) + 1
+        phase = Phase.APPROVED if uses < grant.uses else Phase.USED
+        words = f"the grant has opened {uses} of at most {grant.uses} operations"
+        return await self._house.approvals.count_use(request, phase, words, self._now())
 
     async def _withdraw(self, requests: Sequence[ApprovalRequest], why: str) -> None:
         """Best effort: a request that cannot be withdrawn now expires by itself and opens nothing,
@@ -395,7 +443,8 @@ class ApprovalDesk:
 def _waiting_words(request: ApprovalRequest) -> str:
     who = " and ".join(describe(entry) for entry in request.spec.approvers)
     until = request.spec.expires_at.strftime("%H:%M:%S UTC")
-    return f"waiting for approval {request.metadata.name} by {who}, until {until}"
+    opens = f"; it would open {describe_grant(request.spec.grant)}" if request.spec.grant else ""
+    return f"waiting for approval {request.metadata.name} by {who}, until {until}{opens}"
 
 
 def _why_withdrawn(error: BaseException) -> str:

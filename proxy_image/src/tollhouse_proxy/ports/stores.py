@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from tollhouse_core.api.approval_request import ApprovalRequest, Phase
@@ -39,7 +40,7 @@ class ApprovalStore(Protocol):
         ...
 
     async def find(self, digest: str) -> Sequence[ApprovalRequest]:
-        """Requests of this Connection with that digest, newest first."""
+        """Requests of this Connection that this digest, exact or of a template, opens; newest first."""
         ...
 
     def watch(self, name: str) -> AsyncIterator[ApprovalRequest]:
@@ -49,6 +50,10 @@ class ApprovalStore(Protocol):
     async def set_phase(self, request: ApprovalRequest, phase: Phase, message: str) -> bool:
         """Writes status.phase with optimistic concurrency. False: somebody else was first (the
         request has changed since it was read), so the caller must read it again."""
+        ...
+
+    async def count_use(self, request: ApprovalRequest, phase: Phase, message: str, now: datetime) -> bool:
+        """As set_phase, with one more of status.uses; the first one writes status.firstUsedAt."""
         ...
 
 

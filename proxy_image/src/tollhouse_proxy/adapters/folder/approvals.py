@@ -58,7 +58,13 @@ class FolderApprovals:
 
     async def set_phase(self, request: ApprovalRequest, phase: Phase, message: str) -> bool:
         """See the port."""
-        return await _on_disk(self._set_phase, request, phase, message)
+        return await _on_disk(self._set_phase, request, phase, message, {})
+
+    async def count_use(self, request: ApprovalRequest, phase: Phase, message: str, now: datetime) -> bool:
+        """See the port."""
+        begun = request.status.first_used_at or now
+        uses = {"uses": (request.status.uses or 0) + 1, "first_used_at": begun}
+        return await _on_disk(self._set_phase, request, phase, message, uses)
 
     def _create(self, request: ApprovalRequest) -> ApprovalRequest:
         name = request.metadata.name or f"{request.metadata.generate_name or ''}{_suffix()}"
@@ -86,13 +92,15 @@ class FolderApprovals:
         found = [
             request
             for request in self._files.read_all(digest)
-            if self._ours(request) and request.spec.operation.digest == digest
+            if self._ours(request) and digest == _key(request)
         ]
         return sorted(
             found, key=lambda one: (one.metadata.creation_timestamp or _EPOCH, one.name), reverse=True
         )
 
-    def _set_phase(self, request: ApprovalRequest, phase: Phase, message: str) -> bool:
+    def _set_phase(
+        self, request: ApprovalRequest, phase: Phase, message: str, more: dict[str, object]
+    ) -> bool:
         with self._files.locked():
             current = self._get(request.name)
             if current is None or current.metadata.resource_version != request.metadata.resource_version:
@@ -101,6 +109,7 @@ class FolderApprovals:
                 update={
                     "phase": phase,
                     "message": message[:1024],
+                    **more,
                     "resolved_at": current.status.resolved_at
                     or (datetime.now(UTC) if phase is not Phase.PENDING else None),
                 }
@@ -110,6 +119,11 @@ class FolderApprovals:
 
     def _ours(self, request: ApprovalRequest) -> bool:
         return request.spec.connection == self._connection
+
+
+def _key(request: ApprovalRequest) -> str:
+    """What a request is found by: the template's digest where it covers one."""
+    return request.spec.operation.template_digest or request.spec.operation.digest
 
 
 def _suffix() -> str:

@@ -41,7 +41,7 @@ class KubernetesApprovals:
         metadata["labels"] = {
             **(metadata.get("labels") or {}),
             CONNECTION_LABEL: self._connection,
-            DIGEST_LABEL: _digest_label(request.spec.operation.digest),
+            DIGEST_LABEL: _digest_label(_key(request)),
         }
         return _parse(await self._api.create(self._collection, document))
 
@@ -60,7 +60,7 @@ class KubernetesApprovals:
         wanted = [
             request
             for request in requests
-            if request.spec.operation.digest == digest and request.spec.connection == self._connection
+            if _key(request) == digest and request.spec.connection == self._connection
         ]
         return sorted(wanted, key=_created, reverse=True)
 
@@ -74,9 +74,20 @@ class KubernetesApprovals:
     async def set_phase(self, request: ApprovalRequest, phase: Phase, message: str) -> bool:
         """See ApprovalStore.set_phase. The version in the patch makes the API server refuse it if
         the request has changed since it was read: of two proxies, one gets False."""
-        status: dict[str, Any] = {"phase": str(phase), "message": message[:_MESSAGE_LENGTH]}
+        return await self._write(request, phase, message, {})
+
+    async def count_use(self, request: ApprovalRequest, phase: Phase, message: str, now: datetime) -> bool:
+        """See ApprovalStore.count_use."""
+        begun = request.status.first_used_at or now
+        uses = {"uses": (request.status.uses or 0) + 1, "firstUsedAt": _stamp(begun)}
+        return await self._write(request, phase, message, uses)
+
+    async def _write(
+        self, request: ApprovalRequest, phase: Phase, message: str, more: dict[str, Any]
+    ) -> bool:
+        status: dict[str, Any] = {"phase": str(phase), "message": message[:_MESSAGE_LENGTH], **more}
         if request.status.resolved_at is None and phase is not Phase.PENDING:
-            status["resolvedAt"] = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            status["resolvedAt"] = _stamp(datetime.now(UTC))
         body = {"metadata": {"resourceVersion": request.metadata.resource_version}, "status": status}
         if request.metadata.resource_version is None:
             raise StoreRefused(f"{request.title} was not read from the store")
@@ -102,6 +113,15 @@ def _parse(document: Document) -> ApprovalRequest:
 def _complete(item: Document) -> Document:
     """Items of a list come without apiVersion and kind."""
     return {"apiVersion": "tollhouse.dev/v1alpha1", "kind": "ApprovalRequest", **item}
+
+
+def _key(request: ApprovalRequest) -> str:
+    """What a request is found by: the template's digest where it covers one."""
+    return request.spec.operation.template_digest or request.spec.operation.digest
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _digest_label(digest: str) -> str:

@@ -190,6 +190,7 @@ class Desk:
             resources=inner.resources + own.resources,
             text=f"{own.text or statement.text} /* {inner.text or subject.text} */",
             canonical=f"{own.canonical or statement.text}\n{inner.canonical or subject.text}",
+            template="",
         )
 
     def changes(self, statement: Statement, permitted: Permitted, rewritten: Rewritten) -> list[Change]:

@@ -15,6 +15,7 @@ from .reader import Reader, Scope
 from .session_settings import split_path
 from .statement import EffectKind, NotUnderstood, SessionEffect, SessionSettings, Statement
 from .utility import QUERY_STATEMENTS, Reading, read_utility
+from .values import without_values
 
 __all__ = ["Plan", "split_statements", "understand"]
 
@@ -156,6 +157,7 @@ def _statement(
         canonical = deparse(text)
     except SqlSyntaxError:
         canonical = text
+    sensitive = reading.sensitive or found.sensitive
     operation = Operation(
         action=reading.tag,
         accesses=accesses,
@@ -167,6 +169,7 @@ def _statement(
         text=text,
         canonical=canonical,
         counted=reading.counted,
+        template="" if sensitive else without_values(reading.tag, canonical, accesses),
     )
     return Statement(
         text=text,
@@ -175,7 +178,7 @@ def _statement(
         operation=operation,
         effect=reading.effect,
         parameter_count=found.parameters,
-        literal_sensitive=reading.sensitive or found.sensitive,
+        literal_sensitive=sensitive,
         returns_rows=reading.returns_rows,
         plan=Plan(kind, body, found, names),
     )

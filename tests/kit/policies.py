@@ -150,6 +150,11 @@ def function(name: str) -> Access:
     return Access(Verb.EXECUTE, AccessKind.FUNCTION, "Execute", path_of(name))
 
 
+def role(name: str) -> Access:
+    """A log-in with a role of the Connection."""
+    return Access(Verb.CONNECT, AccessKind.ROLE, "Connect", (name,))
+
+
 def opaque() -> Access:
     """What was not understood."""
     return Access(Verb.UNKNOWN, AccessKind.OPAQUE, "unknown statement")

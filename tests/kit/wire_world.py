@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -155,6 +155,9 @@ class ScriptedGate:
         judge = ScriptedJudge(self, session)
         self.sessions.append(judge)
         return judge
+
+    def roles(self, session: Session, offered: Iterable[str]) -> tuple[str, ...]:
+        return tuple(offered)
 
     def refused(self, address: str, reason: str, identity: Identity | None = None) -> None:
         self.turned_away.append(reason)

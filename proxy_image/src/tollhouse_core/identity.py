@@ -64,6 +64,8 @@ class Session:
     """One client connection, from the proof of identity to its end.
 
     `user` is what the client asked to be (a startup packet's `user`), never a proof of anything.
+    `role` is the way into the backend it was given for that: one of the Connection's roles, "" where
+    the Connection has none.
     `address` is the peer's as `host:port`.
     """
 
@@ -77,3 +79,4 @@ class Session:
     application_name: str
     address: str
     started_at: datetime
+    role: str = ""

@@ -33,6 +33,7 @@ class AccessKind(StrEnum):
     TABLE = "table"
     COMMAND = "command"
     FUNCTION = "function"
+    ROLE = "role"
     OPAQUE = "opaque"
 
 

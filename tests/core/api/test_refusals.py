@@ -57,6 +57,13 @@ def rule(**fields: Any) -> list[dict[str, Any]]:
     return [{"name": "one", **{name.rstrip("_"): value for name, value in fields.items()}}]
 
 
+VAULT_USERS = {
+    "vault": {
+        "address": "https://vault:8200",
+        "auth": {"kubernetes": {"role": "orders"}},
+        "database": {"role": "orders"},
+    }
+}
 POLICY = "access-policy"
 RULES = "spec.rules"
 WRONG = [
@@ -98,6 +105,13 @@ WRONG = [
         "spec.postgres.port",
         "whole number; found true",
         "must be of type",
+    ),
+    Wrong(
+        "connection",
+        "spec.postgres.roles",
+        {"*": {"credentials": VAULT_USERS}},
+        "spec.postgres.roles",
+        "takes its password from secretRef or vault.kv",
     ),
     Wrong(
         "connection", "spec.postgres.database", GONE, "spec.postgres.database", "missing", "Required value"

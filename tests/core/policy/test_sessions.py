@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from kit.policies import NOON, bundle_of, connection_of, identity_of, policy_of, session_of
-from tollhouse_core.decision import RuleRef, SessionTerms
-from tollhouse_core.policy.sessions import admits, session_terms
+from kit.policies import (
+    NOON,
+    bundle_of,
+    connection_of,
+    identity_of,
+    policy_of,
+    problems_of,
+    session_of,
+)
+from tollhouse_core.decision import Allow, RuleRef, SessionTerms
+from tollhouse_core.policy.sessions import admits, role_decision, session_terms
 
 READ = "[{allow: {sql: {access: [Select], tables: [orders]}}}]"
 
@@ -17,6 +25,35 @@ def test_only_who_a_policy_is_about_is_admitted() -> None:
     assert not admits(bundle, identity_of("alice"))
     assert not admits(bundle, identity_of("mallory", "support"))
     assert not admits(bundle_of(), identity_of("alice", "support"))
+
+
+def chosen(rules: str, role: str = "billing", **claims: object) -> str:
+    decision = role_decision(bundle_of(rules), session_of(identity_of(**claims)), role, NOON)
+    return "" if isinstance(decision, Allow) else decision.message
+
+
+def test_a_role_needs_a_rule_that_gives_it() -> None:
+    assert chosen(READ) == "denied: no rule gives the role billing to triage"
+    assert not chosen("[{allow: {sql: {roles: [billing]}}}]")
+    assert chosen("[{allow: {sql: {roles: [billing]}}}]", "Billing")
+    assert not chosen("[{when: identity.claims.clerk, allow: {sql: {roles: ['*']}}}]", clerk=True)
+    assert chosen("[{when: identity.claims.clerk, allow: {sql: {roles: ['*']}}}]")
+
+
+def test_a_deny_of_a_role_wins_and_nothing_else_is_asked_for() -> None:
+    rules = """
+    - {name: all, allow: {sql: {roles: ["*"]}}}
+    - {name: not-this-one, deny: {sql: {roles: ["bill*"]}, message: "Ask accounting."}}
+    """
+    assert chosen(rules) == "denied by policy agents, rule not-this-one: Ask accounting."
+    assert not chosen(rules, "reporting")
+    asked = "[{when: operation.estimatedRows > 5, allow: {sql: {roles: [billing]}}}]"
+    assert chosen(asked) == "denied: no rule gives the role billing to triage"
+
+
+def test_a_role_cannot_wait_for_people() -> None:
+    rules = "[{requireApproval: {sql: {roles: [billing]}, approvers: [{group: managers}]}}]"
+    assert [problem.path for problem in problems_of(rules)] == ["spec.rules[0].requireApproval.sql.roles"]
 
 
 def test_without_rules_the_connection_says_how_long() -> None:

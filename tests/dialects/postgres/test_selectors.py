@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kit.policies import command, connection_of, function, opaque, table
+from kit.policies import command, connection_of, function, opaque, role, table
 from tollhouse_core.api.documents import parse_part
 from tollhouse_core.api.selectors import SqlSelector, SshSelector
 from tollhouse_core.policy.language import AccessSelector, NotCompiled, PolicyLanguage
@@ -62,10 +62,25 @@ def test_functions_are_granted_by_name_and_the_servers_own_only_when_spelt_out()
     assert selector_of(functions=["pg_catalog.pg_sleep"]).grants(function("pg_catalog.pg_sleep"))
 
 
+def test_roles_are_matched_exactly_as_clients_give_them() -> None:
+    selector = selector_of(roles=["team_*", "Billing"])
+    assert selector.words == "roles team_*, Billing"
+    for name in ("team_", "team_a", "Billing"):
+        assert selector.grants(role(name))
+        assert selector.binds(role(name))
+    for name in ("billing", "xteam_a", "team", "team_a\n.x"):
+        assert selector.grants(role(name)) == name.startswith("team_")
+    assert not selector.binds(command("Connect"))
+    with pytest.raises(NotCompiled) as refused:
+        selector_of(roles=["fine", "*a*b*c*d*e"])
+    assert [fault.path for fault in refused.value.faults] == [".roles[1]"]
+
+
 def test_nothing_speaks_of_what_was_not_understood() -> None:
     every: list[dict[str, Any]] = [
         {"commands": ["*"]},
         {"functions": ["*"]},
+        {"roles": ["*"]},
         {"access": ["Select"], "tables": ["*"]},
     ]
     for fields in every:

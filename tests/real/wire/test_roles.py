@@ -14,6 +14,7 @@ from kit.guard_world import TRIAGE, ListSink, MemoryApprovals
 from kit.postgres import Postgres
 from kit.wire_world import TOKEN, SystemClock, TokenBook
 from tollhouse_core.api import parse_object
+from tollhouse_core.api.targets import ANY_ROLE
 from tollhouse_core.policy.bundle import build_bundle
 from tollhouse_core.policy.limits import LimitBook
 from tollhouse_dialects import LANGUAGES
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.postgres
 
 HEAD = {"apiVersion": "tollhouse.dev/v1alpha1"}
 ROLES = ("reporting", "billing")
+GIVEN = {"name": "ways-in", "allow": {"sql": {"roles": ["reporting", "billing"]}}}
 TABLES = """
 CREATE TABLE invoices (id int);
 INSERT INTO invoices VALUES (1);
@@ -71,13 +73,17 @@ class Shop:
                 f"stringData: {{username: {role}, password: {server.password}}}\n"
             )
 
-    def offer(self, *roles: str) -> None:
+    def offer(self, *roles: str, given: dict[str, Any] = GIVEN, others: str = "") -> None:
+        """Offers each role with its own Secret; `others` is the Secret for every other name."""
+        secrets = {role: role for role in roles} | ({ANY_ROLE: others} if others else {})
         target = {
             "host": self.server.host,
             "port": self.server.port,
             "database": self.database,
             "tls": {"mode": "Disable"},
-            "roles": {role: {"credentials": {"secretRef": {"name": role}}} for role in roles},
+            "roles": {
+                role: {"credentials": {"secretRef": {"name": secret}}} for role, secret in secrets.items()
+            },
         }
         connection = HEAD | {
             "kind": "Connection",
@@ -94,7 +100,7 @@ class Shop:
             "spec": {
                 "connections": {"names": ["shop"]},
                 "subjects": [{"group": "support-agents"}],
-                "rules": [READ],
+                "rules": [READ, given],
             },
         }
         made = build_bundle(parse_object(connection), [parse_object(policy)], [], [], LANGUAGES)  # type: ignore[arg-type,list-item]
@@ -167,6 +173,46 @@ async def test_a_user_that_is_no_role_is_refused_with_the_list(shop: tuple[Shop,
         await connect(serving, world.database, "postgres")
     assert 'role "postgres" is not served here' in str(refused.value)
     assert "billing, reporting" in str(refused.value)
+
+
+async def test_a_role_that_no_rule_gives_is_refused_with_those_that_are(shop: tuple[Shop, Serving]) -> None:
+    world, serving = shop
+    world.offer(*ROLES, given={"name": "ways-in", "allow": {"sql": {"roles": ["report*"]}}})
+    async with await connect(serving, world.database, "reporting") as session:
+        assert await backend_user(session) == "reporting"
+    with pytest.raises(psycopg.OperationalError) as refused:
+        await connect(serving, world.database, "billing")
+    assert "no rule gives the role billing to triage" in str(refused.value)
+    assert "roles report*" in str(refused.value)
+    with pytest.raises(psycopg.OperationalError, match="It serves you reporting\\."):
+        await connect(serving, world.database, "postgres")
+
+
+async def test_a_session_ends_when_its_role_is_taken_away(shop: tuple[Shop, Serving]) -> None:
+    world, serving = shop
+    async with await connect(serving, world.database, "billing") as session:
+        assert await backend_user(session) == "billing"
+        world.offer(*ROLES, given={"name": "not-any-more", "deny": {"sql": {"roles": ["billing"]}}})
+        with pytest.raises(psycopg.OperationalError, match="the role billing any more"):
+            await backend_user(session)
+
+
+async def test_a_wildcard_passes_on_the_user_that_the_client_names(shop: tuple[Shop, Serving]) -> None:
+    """A role made by the very suite that then asks for it, on a server where all share one password."""
+    world, serving = shop
+    world.server.create_role("made_just_now", password=world.server.password)
+    given = {"name": "ways-in", "allow": {"sql": {"roles": ["made_*"]}}}
+    world.offer("reporting", given=given, others=world.server.superuser)
+
+    async def logs_in_as_itself() -> bool:
+        async with await connect(serving, world.database, "made_just_now") as session:
+            return await backend_user(session) == "made_just_now"
+
+    await wait.until_async(logs_in_as_itself)
+    with pytest.raises(psycopg.OperationalError, match="no rule gives the role postgres"):
+        await connect(serving, world.database, "postgres")
+    with pytest.raises(psycopg.OperationalError, match="is not served here"):
+        await connect(serving, world.database, "made_" + "x" * 60)
 
 
 async def test_roles_follow_the_connection(shop: tuple[Shop, Serving]) -> None:

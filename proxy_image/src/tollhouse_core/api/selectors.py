@@ -29,10 +29,11 @@ class SqlAccess(StrEnum):
 
 
 class SqlSelector(ApiModel):
-    """Statements, by what they touch. A selector speaks of tables, commands or functions, never of two."""
+    """Statements, by what they touch, or log-ins, by their role. A selector speaks of tables, commands,
+    functions or roles, never of two."""
 
     shape: ClassVar[tuple[Shape, ...]] = (
-        ExactlyOne(("access", "commands", "functions"), "sort of thing to select"),
+        ExactlyOne(("access", "commands", "functions", "roles"), "sort of thing to select"),
         Needs("access", ("tables",), 'access needs tables; for every table write tables: ["*"]'),
         Needs(
             "tables", ("access",), "tables needs access, such as access: [Select]; commands have no tables"
@@ -54,6 +55,11 @@ class SqlSelector(ApiModel):
         default=None,
         description="Globs on functions beyond the safe built-in ones, `schema.function`. Allowing one "
         "vouches for its body: what that does is not judged.",
+    )
+    roles: Globs | None = Field(
+        default=None,
+        description="Globs on roles of the Connection, as a client gives them as its `user` (exactly: "
+        "nothing is folded). Where a Connection has roles, a session needs a rule that allows its own.",
     )
 
 

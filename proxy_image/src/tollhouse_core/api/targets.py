@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from tollhouse_core.api.credentials import Credentials, HttpUrl
 from tollhouse_core.api.meta import CaRef
 from tollhouse_core.api.quantities import PortNumber
-from tollhouse_core.api.shape import ApiModel
+from tollhouse_core.api.shape import ApiModel, Holds, Shape
 
 HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/@]+$")]
 # PostgreSQL cuts names at 63 bytes; other servers allow a little more.
 ServerName = Annotated[str, Field(min_length=1, max_length=128)]
+ANY_ROLE = "*"
+"""Among a Connection's roles: every name that is not listed."""
+
 _CA = "Certificates that vouch for the server. Absent: those of the proxy's image."
 
 
@@ -67,8 +70,26 @@ class DatabaseServer(ApiModel):
         return f"{self.host}:{self.port}"
 
 
+def _passes_on_a_password(target: Any) -> bool:
+    any_role = target.roles.get(ANY_ROLE)
+    vault = any_role.credentials.vault if any_role is not None else None
+    return vault is None or vault.database is None
+
+
 class PostgresTarget(DatabaseServer):
     """A PostgreSQL server."""
+
+    shape: ClassVar[tuple[Shape, ...]] = (
+        Holds(
+            _passes_on_a_password,
+            f"!has(self.roles) || !('{ANY_ROLE}' in self.roles) || "
+            f"!has(self.roles['{ANY_ROLE}'].credentials.vault) || "
+            f"!has(self.roles['{ANY_ROLE}'].credentials.vault.database)",
+            f"the role {ANY_ROLE} takes its password from secretRef or vault.kv: the database engine makes "
+            "users of its own",
+            "roles",
+        ),
+    )
 
     port: PortNumber = Field(default=5432, description="TCP port of the server. Default: 5432.")
     default_schema: ServerName = Field(
@@ -78,8 +99,10 @@ class PostgresTarget(DatabaseServer):
     roles: Mapping[ServerName, Role] = Field(
         default_factory=dict,
         max_length=64,
-        description="Ways into the server, by the name a client gives as its `user`. Absent: the client's "
-        "`user` is ignored, its token says who it is, and `spec.credentials` serves everybody.",
+        description="Ways into the server, by the name a client gives as its `user`; policies say who may "
+        'have which (`sql.roles`). "*" stands for every other name: the proxy then logs in as the very user '
+        "the client names, with this password. Absent: the client's `user` is ignored, its token says who "
+        "it is, and `spec.credentials` serves everybody.",
     )
 
 

@@ -19,6 +19,7 @@ from tollhouse_core.api.selectors import Selecting
 from tollhouse_core.decision import ApprovalTerms, Limit, LimitUnit, RuleRef, SessionTerms
 from tollhouse_core.identity import ServiceAccountName
 from tollhouse_core.masks import Bucket, Truncate
+from tollhouse_core.operation import AccessKind
 from tollhouse_core.policy.conditions import Condition, ConditionRefused, compile_condition, variables
 from tollhouse_core.policy.language import AccessSelector, NotCompiled, PolicyLanguage
 from tollhouse_core.policy.patterns import pattern_fault
@@ -126,6 +127,9 @@ class _Compiler:
             return DenyRule(head, selector, source.deny.message or "") if selector else None
         if source.require_approval is not None:
             selector = self._selector(path, source.require_approval)
+            if selector is not None and selector.speaks_of(AccessKind.ROLE):
+                message = "a log-in cannot wait for people: a role is allowed or denied"
+                self._problem(f"{path}.{source.require_approval.language}.roles", message)
             terms = self._approval_terms(path, source.require_approval)
             return ApprovalRule(head, selector, terms) if selector else None
         if source.mask is not None:

@@ -213,6 +213,8 @@ def _unopened_message(access: Access, identity: Identity) -> str:
         if access.action in _NAMELESS:
             return f"denied: {_NOT_UNDERSTOOD}"
         return f"denied: {printable(access.action, _NAME_LENGTH)} cannot be judged, and no rule can allow it"
+    if access.kind is AccessKind.ROLE:
+        return f"denied: no rule gives the role {printable(access.object, _NAME_LENGTH)} to {_who(identity)}"
     what = printable(f"{access.action} on {access.object}" if access.path else access.action, _NAME_LENGTH)
     return f"denied: no rule allows {what} to {_who(identity)}"
 

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
-from tollhouse_core.decision import RuleRef, SessionTerms
+from tollhouse_core.decision import Allow, Decision, Deny, NeedsFacts, RuleRef, SessionTerms
 from tollhouse_core.identity import Identity, Session
+from tollhouse_core.operation import Access, AccessKind, Operation, Verb
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.deliberation import Deliberation
+from tollhouse_core.policy.evaluate import evaluate
 
 
 def admits(bundle: PolicyBundle, identity: Identity) -> bool:
     """Whether some rule of some policy is about this identity. Nobody else gets a session, and
     who is not admitted any more loses theirs."""
     return bundle.applicable(identity).admitted
+
+
+def role_decision(bundle: PolicyBundle, session: Session, role: str, now: datetime) -> Allow | Deny:
+    """Whether the session's identity may have that role of the Connection. A log-in waits neither for
+    facts nor for people: what would need them is denied."""
+    chosen = Access(Verb.CONNECT, AccessKind.ROLE, "Connect", (role,))
+    operation = Operation("CONNECT", (chosen,), text=f"CONNECT AS {role}", counted=False)
+    decision: Decision = evaluate(bundle, session, operation, now)
+    if isinstance(decision, NeedsFacts):
+        unknown = replace(operation, facts=dict.fromkeys(decision.names))
+        decision = evaluate(bundle, session, unknown, now)
+    if isinstance(decision, Allow | Deny):
+        return decision
+    return Deny(bundle.revision, RuleRef(), "denied: a log-in can wait neither for facts nor for people")
 
 
 def session_terms(bundle: PolicyBundle, session: Session, now: datetime) -> SessionTerms:

@@ -78,14 +78,16 @@ def _segment(pattern: str, at: int) -> tuple[Segment, int]:
 
 
 def _parts(text: str, pattern: str) -> SegmentParts:
-    if "*" not in text:
-        return (fold(text),)
+    return _wild(text.translate(_ASCII_UPPER), pattern) if "*" in text else (fold(text),)
+
+
+def _wild(text: str, pattern: str) -> SegmentParts:
     parts: list[str | None] = []
     for index, piece in enumerate(re.sub(r"\*+", "*", text).split("*")):
         if index:
             parts.append(WILD)
         if piece:
-            parts.append(piece.translate(_ASCII_UPPER))
+            parts.append(piece)
     if parts.count(WILD) > MAX_WILDCARDS:
         raise BadName(f'"{pattern}" has more than {MAX_WILDCARDS} wildcards in one segment')
     return tuple(parts)
@@ -142,6 +144,21 @@ def column_globs(patterns: Sequence[str], default_schema: str) -> tuple[PathGlob
             globs.append(column_glob(pattern, default_schema))
         except BadName as bad:
             faults.append(Fault(f"[{index}]", str(bad)))
+    if faults:
+        raise NotCompiled(*faults)
+    return tuple(globs)
+
+
+def role_globs(patterns: Sequence[str], path: str = "") -> tuple[PathGlob, ...]:
+    """Globs on the names clients log in with: those are never folded or cut, and nothing is quoted.
+    Raises NotCompiled with every fault, at `path[index]`."""
+    globs: list[PathGlob] = []
+    faults: list[Fault] = []
+    for index, pattern in enumerate(patterns):
+        try:
+            globs.append(PathGlob((Segment(_wild(pattern, pattern)),)))
+        except BadName as bad:
+            faults.append(Fault(f"{path}[{index}]", str(bad)))
     if faults:
         raise NotCompiled(*faults)
     return tuple(globs)

@@ -1,4 +1,4 @@
-"""`sql` selectors: tables, commands or functions."""
+"""`sql` selectors: tables, commands, functions or roles."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from tollhouse_core.api.selectors import SqlSelector
 from tollhouse_core.operation import AccessKind
 from tollhouse_core.policy.globs import Segment
 from tollhouse_core.policy.language import AccessSelector, Clause, Fault, NotCompiled
-from tollhouse_dialects.postgres.names import table_globs
+from tollhouse_dialects.postgres.names import role_globs, table_globs
 from tollhouse_dialects.postgres.tags import BadTag, tag_glob
 
 EXECUTE = Segment(("Execute",))
+CONNECT = Segment(("Connect",))
 
 
 def compile_selector(source: SqlSelector, default_schema: str) -> AccessSelector:
@@ -27,7 +28,10 @@ def compile_selector(source: SqlSelector, default_schema: str) -> AccessSelector
     if source.commands is not None:
         clause = Clause(AccessKind.COMMAND, _tags(source.commands))
         return AccessSelector((clause,), f"commands {', '.join(source.commands)}")
-    raise NotCompiled(Fault("", "expected access with tables, or commands, or functions"))
+    if source.roles is not None:
+        clause = Clause(AccessKind.ROLE, (CONNECT,), role_globs(source.roles, ".roles"))
+        return AccessSelector((clause,), f"roles {', '.join(source.roles)}")
+    raise NotCompiled(Fault("", "expected access with tables, or commands, functions or roles"))
 
 
 def _tags(patterns: tuple[str, ...]) -> tuple[Segment, ...]:

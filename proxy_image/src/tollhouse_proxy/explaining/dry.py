@@ -50,6 +50,10 @@ class DryGate:
         self._judge = DryJudge(self, session)
         return self._judge
 
+    def roles(self, session: Session, offered: Iterable[str]) -> tuple[str, ...]:
+        """All of them: nobody logs in."""
+        return tuple(offered)
+
     def judge_rest(self, operations: Iterable[Operation]) -> None:
         """Judges what a refusal of the first of several statements kept from being judged."""
         for operation in operations:

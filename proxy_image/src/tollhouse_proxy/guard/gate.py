@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import uuid4
 
 from tollhouse_core.audit.event import EventKind
-from tollhouse_core.decision import Refusal, Refused, RuleRef
+from tollhouse_core.decision import Allow, Deny, Refusal, Refused, RuleRef
 from tollhouse_core.identity import Identity, Session
-from tollhouse_core.policy.sessions import admits
+from tollhouse_core.policy.sessions import admits, role_decision
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.journal import Journal
 from tollhouse_proxy.guard.records import identity_record, session_record
@@ -29,6 +30,11 @@ class Gate:
             raise self._turn_away(session, no_bundle())
         if not admits(bundle, session.identity):
             raise self._turn_away(session, not_admitted(session, bundle.revision))
+        if session.role:
+            decision = role_decision(bundle, session, session.role, self._house.clock.now())
+            self._house.counters.observed(decision.observed)
+            if isinstance(decision, Deny):
+                raise self._turn_away(session, role_refused(decision))
         judge = SessionJudge(self._house, session)
         try:
             judge.journal.write(EventKind.SESSION_OPENED, session_record(session, bundle.revision))
@@ -38,6 +44,14 @@ class Gate:
         self._house.counters.sessions_opened += 1
         self._house.counters.sessions_open += 1
         return judge
+
+    def roles(self, session: Session, offered: Iterable[str]) -> tuple[str, ...]:
+        """See the port."""
+        bundle = self._house.in_force.bundle
+        if bundle is None:
+            return ()
+        now = self._house.clock.now()
+        return tuple(role for role in offered if isinstance(role_decision(bundle, session, role, now), Allow))
 
     def refused(self, address: str, reason: str, identity: Identity | None = None) -> None:
         """See the port. There is no session, so the record is a chain of its own, of one event."""
@@ -55,6 +69,11 @@ class Gate:
     def _turn_away(self, session: Session, refused: Refused) -> SessionNotAllowed:
         self.refused(session.address, refused.message, session.identity)
         return SessionNotAllowed(refused)
+
+
+def role_refused(decision: Deny) -> Refused:
+    """The identity may not have the role it asks for."""
+    return Refused(Refusal.DENIED, decision.message, decision.hint, decision.rule, decision.revision)
 
 
 def not_admitted(session: Session, revision: str) -> Refused:

@@ -37,7 +37,7 @@ def identity_record(identity: Identity) -> dict[str, object]:
 
 def session_record(session: Session, revision: str) -> dict[str, object]:
     """A session's opening."""
-    return {
+    record: dict[str, object] = {
         "connection": session.connection,
         "namespace": session.namespace,
         "protocol": session.protocol,
@@ -48,6 +48,9 @@ def session_record(session: Session, revision: str) -> dict[str, object]:
         "address": session.address,
         "revision": revision,
     }
+    if session.role:
+        record["role"] = session.role
+    return record
 
 
 def operation_record(number: int, operation: Operation) -> dict[str, object]:

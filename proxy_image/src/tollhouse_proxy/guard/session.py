@@ -29,7 +29,7 @@ from tollhouse_core.identity import Session
 from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.evaluate import evaluate
-from tollhouse_core.policy.sessions import admits, session_terms
+from tollhouse_core.policy.sessions import admits, role_decision, session_terms
 from tollhouse_proxy.guard.approval import ApprovalDesk, Granted
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.house import House
@@ -97,6 +97,8 @@ class SessionJudge:
             return ""
         if not admits(bundle, self._session.identity):
             return f"no policy gives {self._session.identity.name} access any more"
+        if self._role_lost(bundle):
+            return f"no policy gives {self._session.identity.name} the role {self._session.role} any more"
         if self._issuer(bundle) != self._vouched_by:
             return f"the connection does not trust who vouched for {self._session.identity.name} any more"
         self._admitted_by = bundle.revision
@@ -194,6 +196,12 @@ class SessionJudge:
                 "errorCode": completion.error_code,
             },
         )
+
+    def _role_lost(self, bundle: PolicyBundle) -> bool:
+        session = self._session
+        if not session.role:
+            return False
+        return isinstance(role_decision(bundle, session, session.role, self._house.clock.now()), Deny)
 
     def _issuer(self, bundle: PolicyBundle | None) -> str | None:
         return issuer_of(bundle, self._session.identity.provider) if bundle else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -131,8 +131,12 @@ class Gate(Protocol):
     """Where sessions begin."""
 
     def open(self, session: Session) -> OpenSession:
-        """Records the opening. Raises SessionNotAllowed (no policy speaks of this identity, no
-        bundle, the audit cannot record it)."""
+        """Records the opening. Raises SessionNotAllowed (no policy speaks of this identity or gives
+        it the session's role, no bundle, the audit cannot record it)."""
+        ...
+
+    def roles(self, session: Session, offered: Iterable[str]) -> tuple[str, ...]:
+        """Those of the offered roles that the session's identity may have."""
         ...
 
     def refused(self, address: str, reason: str, identity: Identity | None = None) -> None:

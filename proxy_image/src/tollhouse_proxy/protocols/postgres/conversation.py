@@ -8,10 +8,11 @@ does not belong to the state it comes in ends the session.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
+from tollhouse_core.api.targets import ANY_ROLE
 from tollhouse_core.clock import Clock
 from tollhouse_core.identity import Identity, Session
 from tollhouse_proxy.exchange import (
@@ -218,7 +219,7 @@ class PostgresMachine:
                 self._turn_away("28P01", f"identity not proved: {reason}", _ADVICE)
             case CredentialLent():
                 self._expect(State.BORROWING)
-                self._credential = happening
+                self._credential = self._as_asked(happening)
                 self._state = State.DIALING
                 self.outbox.effects.append(Dial(self._served.target, GREETING))
             case CredentialRefused(reason=reason) | BackendUnreachable(reason=reason):
@@ -276,10 +277,6 @@ class PostgresMachine:
             words = f'database "{wishes.database}" is not served by connection {self._served.connection}'
             self._turn_away("3D000", words, hint, identity)
             return
-        if self._served.roles and wishes.user not in self._served.roles:
-            hint = f"It serves {', '.join(sorted(self._served.roles))}."
-            self._turn_away("28000", f'role "{wishes.user}" is not served here', hint, identity)
-            return
         self._database = database
         session = Session(
             id=self._around.session_id(),
@@ -292,7 +289,14 @@ class PostgresMachine:
             application_name=wishes.application_name,
             address=self._address,
             started_at=self._around.clock.now(),
+            role=wishes.user if self._served.roles else "",
         )
+        source = self._served.source(wishes.user)
+        if source is None:
+            usable = self._around.gate.roles(session, self._served.named_roles)
+            hint = f"It serves you {', '.join(usable)}." if usable else "It serves you none of its roles."
+            self._turn_away("28000", f'role "{wishes.user}" is not served here', hint, identity)
+            return
         try:
             self._judge = self._around.gate.open(session)
         except SessionNotAllowed as refused:
@@ -304,7 +308,13 @@ class PostgresMachine:
         self.outbox.effects.append(
             Opened(self._judge, identity.expires_at if self._served.ends_with_token else None)
         )
-        self.outbox.effects.append(Borrow(wishes.user if self._served.roles else ""))
+        self.outbox.effects.append(Borrow(source))
+
+    def _as_asked(self, lent: CredentialLent) -> CredentialLent:
+        """Where every name is served, what is lent is a password for the user the client names."""
+        assert self._taken is not None
+        user = self._taken.wishes.user
+        return replace(lent, username=user) if self._served.source(user) == ANY_ROLE else lent
 
     def _introduce(self, opened: BackendOpened) -> None:
         assert self._credential is not None

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tollhouse_core.api.targets import ANY_ROLE
 from tollhouse_proxy.exchange import Target
+
+MAX_USER_BYTES = 63
+"""The server cuts names of users at NAMEDATALEN - 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +17,8 @@ class Served:
 
     database: for a client that names none. databases: further ones a client may name.
     default_schema: where policies look for names without a schema.
-    requires_tls: a token is asked for under TLS only. roles: the users a client may ask for; empty: its
-    `user` is ignored. ends_with_token: a session ends when its token runs out.
+    requires_tls: a token is asked for under TLS only. roles: the users a client may ask for ("*": any);
+    empty: its `user` is ignored. ends_with_token: a session ends when its token runs out.
     """
 
     namespace: str
@@ -26,6 +30,22 @@ class Served:
     requires_tls: bool = True
     ends_with_token: bool = True
     roles: frozenset[str] = field(default_factory=frozenset)
+
+    def source(self, user: str) -> str | None:
+        """Which credentials serve a client that asks for `user`: a role's by its name, "" the Connection's
+        own; None: it is no role of this Connection."""
+        if not self.roles:
+            return ""
+        if user in self.roles:
+            return user
+        # The server cuts longer names, and would take them for another than was judged.
+        fits = ANY_ROLE in self.roles and len(user.encode()) <= MAX_USER_BYTES
+        return ANY_ROLE if fits else None
+
+    @property
+    def named_roles(self) -> tuple[str, ...]:
+        """The roles that have a name, sorted."""
+        return tuple(sorted(self.roles - {ANY_ROLE}))
 
     def chosen(self, database: str, user: str) -> str | None:
         """The database a client gets; None when it may not have the one it names. libpq names the user's

@@ -55,6 +55,8 @@ spec:
     allow: {sql: {commands: ["*"]}}
   - name: functions
     allow: {sql: {functions: ["*", "pg_catalog.*", "information_schema.*"]}}
+  - name: roles
+    allow: {sql: {roles: ["*"]}}
 RULES"""
 
 ROLE = "      NAME: {credentials: {secretRef: {name: NAME}}}\n"

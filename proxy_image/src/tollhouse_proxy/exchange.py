@@ -52,7 +52,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ClientSecured:
-    """The TLS handshake with the client is done."""
+    """The TLS handshake with the client is done. `protocol` is what was agreed on by ALPN (RFC 7301), None
+    where the client named none."""
+
+    protocol: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,10 @@ Input = (
 
 @dataclass(frozen=True, slots=True)
 class SecureClient:
-    """Start TLS as the server; answer ClientSecured. Nothing is read meanwhile."""
+    """Start TLS as the server; answer ClientSecured. Nothing is read meanwhile. `begun` is what came of the
+    handshake already, from a client that began with it."""
+
+    begun: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

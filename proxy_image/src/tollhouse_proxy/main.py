@@ -23,7 +23,6 @@ from tollhouse_proxy.adapters.audit.sinks import AuditSinks, UnsupportedSink, ou
 from tollhouse_proxy.adapters.clock import SystemClock
 from tollhouse_proxy.adapters.status import StatusServer
 from tollhouse_proxy.adapters.stores import open_stores
-from tollhouse_proxy.explaining.command import main as explain
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.guard.house import House
@@ -45,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     if arguments[:1] == ["explain"]:
+        from tollhouse_proxy.explaining.command import main as explain  # a proxy has no use for it
+
         return explain(arguments[1:])
     if arguments:
         print(f"unknown argument {arguments[0]!r}: settings are read from TOLLHOUSE_*", file=sys.stderr)  # noqa: T201

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from tollhouse_core.decision import SessionTerms, Verdict
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.exchange import TlsMode
 from tollhouse_proxy.ports.judging import Outcome
+from tollhouse_proxy.protocols.postgres.wire.backend import Authentication
+from tollhouse_proxy.protocols.postgres.wire.startup import StartupMessage
 from tollhouse_proxy.runtime.session import TimeLimits
 
 pytestmark = pytest.mark.postgres
@@ -326,6 +329,69 @@ def test_a_token_is_asked_for_under_tls_only(
     for _ in range(5):
         with connect(world, sslmode="verify-full", sslrootcert=tls_dir / "ca.crt") as client:
             assert client.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_tls_may_begin_without_being_asked_for(
+    postgres: Postgres, shop: str, serve: Serve, tls_dir: Path
+) -> None:
+    world = serve(WireWorld(postgres, shop, tls_dir=tls_dir, requires_tls=True))
+    trusted = {"sslmode": "verify-full", "sslrootcert": tls_dir / "ca.crt", "sslnegotiation": "direct"}
+    for _ in range(5):
+        with connect(world, **trusted) as client:
+            assert client.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_direct_tls_needs_its_protocol_named_and_may_come_in_pieces(
+    postgres: Postgres, shop: str, serve: Serve, tls_dir: Path
+) -> None:
+    world = serve(WireWorld(postgres, shop, tls_dir=tls_dir, requires_tls=True))
+    for name in (None, "postgresql"):
+        context = ssl.create_default_context(cafile=tls_dir / "ca.crt")
+        if name is not None:
+            context.set_alpn_protocols([name])
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection((world.host, world.port), timeout=5) as plain:
+            with pytest.raises(ssl.SSLWantReadError):
+                client.do_handshake()
+            hello = outgoing.read()
+            for start in range(0, len(hello), 100):
+                plain.sendall(hello[start : start + 100])
+            _finish(client, plain, incoming, outgoing)
+            assert client.selected_alpn_protocol() == name
+            client.write(StartupMessage(3, 0, (("user", "ann"),)).encode())
+            plain.sendall(outgoing.read())
+            answer = _heard(client, plain, incoming)
+        assert answer == (Authentication(3).encode() if name else b"")
+
+
+def _finish(client: ssl.SSLObject, plain: socket.socket, incoming: ssl.MemoryBIO, out: ssl.MemoryBIO) -> None:
+    while True:
+        incoming.write(plain.recv(65536))
+        try:
+            client.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        finally:
+            plain.sendall(out.read())
+        return
+
+
+def _heard(client: ssl.SSLObject, plain: socket.socket, incoming: ssl.MemoryBIO) -> bytes:
+    """What the proxy says next; b"" when it closes the connection."""
+    while True:
+        try:
+            return client.read()
+        except ssl.SSLWantReadError:
+            try:
+                data = plain.recv(65536)
+            except ConnectionResetError:
+                return b""
+            if not data:
+                return b""
+            incoming.write(data)
+        except ssl.SSLZeroReturnError:
+            return b""
 
 
 def test_the_kinds_of_login_a_backend_may_ask_for(tls_postgres: Postgres, serve: Serve) -> None:

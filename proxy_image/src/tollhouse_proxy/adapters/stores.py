@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from tollhouse_proxy.adapters.folder import folder_stores
 from tollhouse_proxy.adapters.identity.discovery import ApiServer
-from tollhouse_proxy.adapters.kubernetes.factory import kubernetes_stores
 from tollhouse_proxy.ports.stores import ApprovalStore, BundleStore, ReportStore, SecretStore
 from tollhouse_proxy.settings import Settings, StoreKind
 
@@ -30,6 +29,9 @@ def open_stores(settings: Settings) -> Stores:
         assert settings.folder is not None
         found = folder_stores(settings.folder, settings.namespace, settings.connection, settings.instance)
         return Stores(found.bundles, found.approvals, found.reports, found.secrets, None, _nothing)
+    # Its client library is slow to load and large: a proxy of a folder does without.
+    from tollhouse_proxy.adapters.kubernetes.factory import kubernetes_stores
+
     cluster = kubernetes_stores(
         settings.namespace, settings.connection, settings.instance, settings.kubeconfig
     )

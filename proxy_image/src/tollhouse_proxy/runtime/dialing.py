@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from tollhouse_proxy.exchange import Greeting, Target, TlsMode
+from tollhouse_proxy.runtime.sockets import tune
 from tollhouse_proxy.runtime.tls import backend_context, certificate_hash
 
 
@@ -32,7 +32,7 @@ class BackendWire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
-        no_delay(transport)
+        tune(transport)
 
     def data_received(self, data: bytes) -> None:
         """asyncio's."""
@@ -152,11 +152,3 @@ async def send_aside(target: Target, greeting: Greeting, data: bytes, seconds: f
     assert transport is not None
     transport.write(data)
     transport.close()
-
-
-def no_delay(transport: asyncio.BaseTransport) -> None:
-    """Small messages go out at once, whatever the loop's own idea of it."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -50,8 +50,10 @@ from tollhouse_proxy.exchange import (
 from tollhouse_proxy.ports.credentials import CredentialSource, CredentialUnavailable
 from tollhouse_proxy.ports.identity import IdentityProver, NotProven, ProofUnavailable
 from tollhouse_proxy.ports.judging import OpenSession
-from tollhouse_proxy.runtime.dialing import BackendWire, Unreachable, dial, no_delay, send_aside
+from tollhouse_proxy.runtime.dialing import BackendWire, Unreachable, dial, send_aside
 from tollhouse_proxy.runtime.lease import Lease
+from tollhouse_proxy.runtime.sockets import tune
+from tollhouse_proxy.runtime.tls import with_begun
 
 log = logging.getLogger("tollhouse.session")
 
@@ -124,7 +126,7 @@ class ClientSession(asyncio.Protocol):
         if self._unwanted:
             self._finish(EndReason.REFUSED, "too many connections")
             return
-        no_delay(client)
+        tune(client)
         tools = Tools(self._loop.create_future, self._wake)
         self._machine = self._parts.factory(
             _address(client),
@@ -300,6 +302,8 @@ class ClientSession(asyncio.Protocol):
     def _write_client(self, pieces: list[bytes]) -> None:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
+        if self._securing:
+            return  # in the middle of a handshake nothing can be said
         if self._client is not None and not self._client.is_closing() and not self._over:
             self._client.write(data)
 
@@ -319,7 +323,7 @@ class ClientSession(asyncio.Protocol):
     def _perform(self, effect: Effect) -> None:
         match effect:
             case SecureClient():
-                self._secure_client()
+                self._secure_client(effect.begun)
             case Prove():
                 self._spawn(self._prove(effect))
             case Borrow():
@@ -350,20 +354,23 @@ class ClientSession(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _secure_client(self) -> None:
+    def _secure_client(self, begun: bytes) -> None:
         assert self._client is not None
         self._client.pause_reading()  # a handshake that is already on its way must not reach us as data
         self._securing = True
-        self._spawn(self._start_tls())
+        self._spawn(self._start_tls(begun))
 
-    async def _start_tls(self) -> None:
+    async def _start_tls(self, begun: bytes) -> None:
         context = self._parts.certificate()
         assert self._client is not None
-        assert context is not None
+        if context is None:
+            self._finish(EndReason.FAILURE, "there is no certificate any more")
+            return
+        handshake = self._loop.start_tls(
+            self._client, self, context, server_side=True, ssl_handshake_timeout=self._limits.login
+        )
         try:
-            secured = await self._loop.start_tls(
-                self._client, self, context, server_side=True, ssl_handshake_timeout=self._limits.login
-            )
+            secured = await with_begun(handshake, self._client, begun)
         except (OSError, ssl.SSLError, ConnectionError, TimeoutError):
             self._finish(EndReason.CLIENT, "the TLS handshake failed")
             return
@@ -372,7 +379,7 @@ class ClientSession(asyncio.Protocol):
             return
         self._client = secured
         self._securing = False
-        self._tell(ClientSecured())
+        self._tell(ClientSecured(secured.get_extra_info("ssl_object").selected_alpn_protocol()))
         if self._early:
             data = bytes(self._early)
             self._early.clear()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ssl
+from collections.abc import Coroutine
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 
@@ -71,3 +74,33 @@ def certificate_hash(der: bytes) -> bytes:
     algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
     name = algorithm.name if algorithm is not None else "sha256"
     return hashlib.new("sha256" if name in {"md5", "sha1"} else name, der).digest()
+
+
+async def with_begun(
+    handshake: Coroutine[Any, Any, asyncio.Transport | None], plain: asyncio.Transport, begun: bytes
+) -> asyncio.Transport | None:
+    """The outcome of `loop.start_tls`, to whose side of TLS `begun` is given first: bytes of the handshake
+    that were read before it was known to be one."""
+    if not begun:
+        return await handshake
+    task = asyncio.ensure_future(handshake)
+    try:
+        # One turn for start_tls to put its protocol in place, one for that protocol to be connected. Nothing
+        # is read from the socket before the turn after these.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if not task.done():
+            _give(plain.get_protocol(), begun)
+        return await task
+    finally:
+        task.cancel()
+
+
+def _give(protocol: Any, data: bytes) -> None:
+    """Hands bytes to a BufferedProtocol as the loop would."""
+    while data:
+        with memoryview(protocol.get_buffer(len(data))) as room:
+            size = min(len(room), len(data))
+            room[:size] = data[:size]
+        protocol.buffer_updated(size)
+        data = data[size:]

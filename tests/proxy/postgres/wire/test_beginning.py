@@ -138,7 +138,7 @@ def test_newer_protocols_and_unknown_options_are_negotiated() -> None:
 def test_clients_of_protocol_3_2_get_a_long_key() -> None:
     for minor, size in ((0, 4), (2, 32)):
         talk = Transcript().log_in(minor)
-        assert talk.cancels.find(4711, b"k" * size) is talk.machine
+        assert talk.cancels.find(4711, b"k" * size, "10.0.0.1:5000", 0.0) is talk.machine
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from tollhouse_core.api.credentials import Credentials
 from tollhouse_core.clock import Clock
 from tollhouse_proxy.adapters.credentials.kubernetes_secret import SecretSource
 from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
-from tollhouse_proxy.adapters.credentials.vault import VaultSource
 from tollhouse_proxy.ports.credentials import CredentialSource
 from tollhouse_proxy.ports.stores import SecretStore
 
@@ -24,6 +23,9 @@ def source_for(
 ) -> CredentialSource:
     """The source for one block of credentials. Opens nothing yet; must be made in a running loop."""
     if credentials.vault is not None:
+        # Its client library is loaded where it is wanted only.
+        from tollhouse_proxy.adapters.credentials.vault import VaultSource
+
         return VaultSource(credentials.vault, secrets, settings, clock)
     if credentials.secret_ref is not None:
         return SecretSource(credentials.secret_ref, secrets)

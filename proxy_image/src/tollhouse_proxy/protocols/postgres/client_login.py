@@ -1,7 +1,9 @@
 """The client's half of logging in: startup packets, TLS, and the token.
 
 At most one SSLRequest and one GSSENCRequest are answered; nothing may stand behind either of them when it is
-answered, or it would have come in the clear and be read as if it were protected.
+answered, or it would have come in the clear and be read as if it were protected. A client may also begin with
+the TLS handshake itself (protocol chapter, "SSL Session Encryption"); it must then name the protocol by ALPN,
+or a client of another protocol could be led here.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ from tollhouse_proxy.protocols.postgres.wire.startup import (
 
 NEWEST_MINOR = 2
 _YES, _NO = b"S", b"N"
+ALPN = "postgresql"
+_HANDSHAKE = 0x16
+"""The first byte of a TLS handshake; a startup packet's is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +63,14 @@ class ClientLogin:
         self._framer = Framer("a client that logs in", frontend.LOGIN_CAPS)
         self._asked_tls = self._asked_gss = False
         self._securing = False
+        self._began_with_tls = False
         self._wishes: Wishes | None = None
         self._minor = 0
 
-    def secured(self) -> None:
-        """The handshake is done."""
+    def secured(self, protocol: str | None) -> None:
+        """The handshake is done; `protocol` is ALPN's. Raises ProtocolError."""
+        if self._began_with_tls and protocol != ALPN:
+            raise ProtocolError("TLS without SSLRequest takes the protocol's name, postgresql, by ALPN")
         self._securing = False
         self._secure = True
 
@@ -70,6 +78,9 @@ class ClientLogin:
         """Takes a chunk; what came of it, if anything. Raises StartupRefused, ProtocolError."""
         if self._wishes is not None:
             return self._token(data)
+        if data[0] == _HANDSHAKE and self._untouched:
+            self._begin_with_tls(data)
+            return None
         self._reader.feed(data)
         if self._securing:
             raise ProtocolError("bytes came before the TLS handshake was done")
@@ -86,6 +97,18 @@ class ClientLogin:
             if self._securing:
                 return None
         return None
+
+    @property
+    def _untouched(self) -> bool:
+        """Whether nothing has come yet."""
+        asked = self._asked_tls or self._asked_gss or self._securing
+        return not (asked or self._secure or self._reader.rest)
+
+    def _begin_with_tls(self, data: bytes) -> None:
+        if not self._can_secure:
+            raise ProtocolError("TLS was begun, and there is no certificate to answer with")
+        self._securing = self._began_with_tls = True
+        self._outbox.effects.append(SecureClient(data))
 
     def _offer_tls(self) -> None:
         if self._asked_tls or self._secure:

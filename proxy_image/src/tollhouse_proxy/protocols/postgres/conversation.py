@@ -209,8 +209,8 @@ class PostgresMachine:
 
     def _receive(self, happening: Input) -> None:
         match happening:
-            case ClientSecured():
-                self._login.secured()
+            case ClientSecured(protocol=protocol):
+                self._secured(protocol)
             case Proven(identity=identity):
                 self._expect(State.PROVING)
                 self._proven(identity)
@@ -251,6 +251,12 @@ class PostgresMachine:
 
     # ------------------------------------------------------------ logging in
 
+    def _secured(self, protocol: str | None) -> None:
+        try:
+            self._login.secured(protocol)
+        except ProtocolError as error:
+            self._end(EndReason.PROTOCOL, b"", str(error))
+
     def _log_in(self, data: bytes) -> None:
         found = self._login.feed(data)
         if isinstance(found, CancelRequest):
@@ -262,7 +268,8 @@ class PostgresMachine:
 
     def _cancel_other(self, request: CancelRequest) -> None:
         """Nothing is answered, whatever came of it."""
-        session = self._around.cancels.find(request.pid, request.key)
+        around = self._around
+        session = around.cancels.find(request.pid, request.key, self._address, around.clock.monotonic())
         if isinstance(session, PostgresMachine):
             session.cancel()
         self._state = State.OVER

@@ -97,6 +97,28 @@ class OpenBao:
         grants: SQL run after CREATE ROLE, with {{name}} for the login's name.
         """
         where = mount or f"db-{secrets.token_hex(6)}"
+        self._database_engine(where, role, postgres, database)
+        self.write(
+            f"{where}/roles/{role}",
+            db_name=role,
+            creation_statements=[CREATE_ROLE, *([grants] if grants else [])],
+            default_ttl=default_ttl,
+            max_ttl=max_ttl,
+        )
+        return where, role
+
+    def static_role(self, postgres: Postgres, database: str, username: str) -> tuple[str, str]:
+        """A fresh database engine that keeps the password of an existing login; gives (mount, role)."""
+        where, role = f"db-{secrets.token_hex(6)}", "kit"
+        self._database_engine(where, role, postgres, database)
+        self.write(f"{where}/static-roles/{role}", db_name=role, username=username, rotation_period="24h")
+        return where, role
+
+    def rotate(self, mount: str, role: str = "kit") -> None:
+        """Give a static role's login another password now."""
+        self.write(f"{mount}/rotate-role/{role}")
+
+    def _database_engine(self, where: str, role: str, postgres: Postgres, database: str) -> None:
         self.write(f"sys/mounts/{where}", type="database")
         address = f"{postgres.host}:{postgres.port}/{database}?sslmode=disable"
         self.write(
@@ -107,14 +129,6 @@ class OpenBao:
             username=postgres.superuser,
             password=postgres.password,
         )
-        self.write(
-            f"{where}/roles/{role}",
-            db_name=role,
-            creation_statements=[CREATE_ROLE, *([grants] if grants else [])],
-            default_ttl=default_ttl,
-            max_ttl=max_ttl,
-        )
-        return where, role
 
     def leases(self, mount: str, role: str = "kit") -> list[str]:
         """The ids of the leases alive under `mount`'s role."""

@@ -121,6 +121,20 @@ class TestDeployment:
         (source,) = volume["projected"]["sources"]
         assert source["serviceAccountToken"]["expirationSeconds"] <= 3600
 
+    def test_each_audience_that_a_vault_role_demands_has_a_token_of_its_own(self) -> None:
+        def vault(**method: Any) -> dict[str, Any]:
+            return {"vault": {**VAULT["vault"], "auth": method}}
+
+        own = vault(kubernetes={"role": "orders-db", "audience": "vault"})
+        roles = {"reporting": {"credentials": vault(jwt={"role": "reporting", "audience": "other"})}}
+        target = {"host": "db", "port": 5432, "database": "orders", "roles": roles}
+        pod = of_kind("Deployment", credentials=own, postgres=target)["spec"]["template"]["spec"]
+        (volume,) = [one for one in pod["volumes"] if one["name"] == "token"]
+        tokens = [source["serviceAccountToken"] for source in volume["projected"]["sources"]]
+        assert [token.get("audience") for token in tokens] == [None, "other", "vault"]
+        assert len({token["path"] for token in tokens}) == 3
+        assert tokens[0]["path"] == "token"
+
     def test_a_privileged_port_is_served_from_an_unprivileged_one(self) -> None:
         made = container(proxy={"port": 443})
         assert made["ports"][0]["containerPort"] == 10443

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tollhouse_core.api.connection import Connection
+from tollhouse_core.api.credentials import pod_token_audience, pod_token_file
 from tollhouse_operator.manifests.naming import Names
 from tollhouse_operator.manifests.proxy_environment import (
     AUDIT_DIR,
@@ -30,7 +31,7 @@ def volumes_of(connection: Connection, names: Names) -> list[dict[str, Any]]:
             "name": "token",
             "projected": {
                 "defaultMode": _READABLE_BY_GROUP,
-                "sources": [{"serviceAccountToken": _token(connection)}],
+                "sources": [{"serviceAccountToken": token} for token in _tokens(connection)],
             },
         },
     ]
@@ -64,17 +65,15 @@ def _secret(name: str, secret: str) -> dict[str, Any]:
     return {"name": name, "secret": {"secretName": secret, "defaultMode": _READABLE_BY_GROUP}}
 
 
-def _token(connection: Connection) -> dict[str, Any]:
-    token: dict[str, Any] = {"path": "token", "expirationSeconds": TOKEN_SECONDS}
-    audience = vault_audience(connection)
-    if audience is not None:
-        token["audience"] = audience
-    return token
-
-
-def vault_audience(connection: Connection) -> str | None:
-    """Who the pod's own token is meant for: what the Connection's Vault role demands; None means
-    the API server, which is what Vault asks about a role without an audience."""
-    vault = connection.spec.credentials.vault
-    kubernetes = vault.auth.kubernetes if vault is not None else None
-    return getattr(kubernetes, "audience", None)
+def _tokens(connection: Connection) -> list[dict[str, Any]]:
+    """The pod's own tokens: one for each audience that the Connection's Vault roles demand, and the
+    plain one, which is what Vault asks the API server about for a role without an audience."""
+    postgres = connection.spec.postgres
+    roles = postgres.roles.values() if postgres is not None else ()
+    blocks = [connection.spec.credentials, *(role.credentials for role in roles)]
+    audiences = {pod_token_audience(block) for block in blocks}
+    tokens: list[dict[str, Any]] = [{"path": pod_token_file(None), "expirationSeconds": TOKEN_SECONDS}]
+    for audience in sorted(audience for audience in audiences if audience is not None):
+        path = pod_token_file(audience)
+        tokens.append({"path": path, "expirationSeconds": TOKEN_SECONDS, "audience": audience})
+    return tokens

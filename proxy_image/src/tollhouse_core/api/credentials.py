@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -19,15 +20,50 @@ class VaultKubernetesAuth(ApiModel):
         default="kubernetes", description="Where the auth method is mounted. Default: kubernetes."
     )
     role: Word = Field(description="The Vault role that the proxy's ServiceAccount logs in to.")
+    audience: Word | None = Field(
+        default=None,
+        description="The audience that the Vault role demands of tokens. Absent: the API server's own.",
+    )
+
+
+class VaultJwtAuth(ApiModel):
+    """Vault's JWT auth method, with the ServiceAccount token of the proxy's own pod as the JWT."""
+
+    mount: Word = Field(default="jwt", description="Where the auth method is mounted. Default: jwt.")
+    role: Word = Field(description="The Vault role to log in to.")
+    audience: Word | None = Field(
+        default=None,
+        description="The audience that the Vault role demands of tokens. Absent: the API server's own.",
+    )
+
+
+class VaultAppRoleAuth(ApiModel):
+    """Vault's AppRole auth method."""
+
+    mount: Word = Field(default="approle", description="Where the auth method is mounted. Default: approle.")
+    role_id: Word = Field(description="The role's id; no secret.")
+    secret_id_ref: SecretKeyRef = Field(
+        description="Where the secret id is kept; read again for each login, so it can be rotated."
+    )
 
 
 class VaultAuth(ApiModel):
     """How the proxy proves itself to Vault."""
 
-    shape: ClassVar[tuple[Shape, ...]] = (ExactlyOne(("kubernetes", "token_ref"), "way to log in"),)
+    shape: ClassVar[tuple[Shape, ...]] = (
+        ExactlyOne(("kubernetes", "jwt", "app_role", "token_ref"), "way to log in"),
+    )
 
     kubernetes: VaultKubernetesAuth | None = Field(
-        default=None, description="Log in with the ServiceAccount token of the proxy's own pod."
+        default=None,
+        description="Log in with the ServiceAccount token of the proxy's own pod; Vault asks the API server.",
+    )
+    jwt: VaultJwtAuth | None = Field(
+        default=None,
+        description="Log in with the same token; Vault checks its signature against the cluster's keys.",
+    )
+    app_role: VaultAppRoleAuth | None = Field(
+        default=None, description="Log in with an AppRole, for proxies outside of a cluster."
     )
     token_ref: SecretKeyRef | None = Field(
         default=None, description="Use a Vault token that is kept in a Secret; somebody else must renew it."
@@ -37,8 +73,17 @@ class VaultAuth(ApiModel):
 class VaultDatabase(ApiModel):
     """Vault's database secrets engine."""
 
+    shape: ClassVar[tuple[Shape, ...]] = (ExactlyOne(("role", "static_role"), "role of the engine"),)
+
     mount: Word = Field(default="database", description="Where the engine is mounted. Default: database.")
-    role: Word = Field(description="The engine's role; each session gets a user of its own from it.")
+    role: Word | None = Field(
+        default=None, description="A dynamic role; each session gets a user of its own from it."
+    )
+    static_role: Word | None = Field(
+        default=None,
+        description="A static role: one user of the database whose password Vault rotates. Sessions begun "
+        "with an older password go on.",
+    )
 
 
 class VaultKv(ApiModel):
@@ -108,3 +153,19 @@ class Credentials(ApiModel):
     secret_ref: CredentialSecretRef | None = Field(
         default=None, description="From a Secret in the same namespace, read by the proxy itself."
     )
+
+
+def pod_token_audience(credentials: Credentials) -> str | None:
+    """Who the pod's own token must be meant for to log in to Vault with; None is the API server."""
+    auth = credentials.vault.auth if credentials.vault is not None else None
+    if auth is None:
+        return None
+    method = auth.kubernetes or auth.jwt
+    return method.audience if method is not None else None
+
+
+def pod_token_file(audience: str | None) -> str:
+    """The name of the file with the pod's token for that audience."""
+    if audience is None:
+        return "token"
+    return "token-" + hashlib.sha256(audience.encode()).hexdigest()[:12]

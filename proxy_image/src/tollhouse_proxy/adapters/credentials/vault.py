@@ -1,4 +1,4 @@
-"""The CredentialSource over Vault: the database engine (a user per session) and key/value.
+"""The CredentialSource over Vault: the database engine (a user per session, or a static one) and key/value.
 
 How long things live: `acquire` makes a lease, whose owner calls `renew` at about two thirds of
 `expires_at` as long as it needs it (which keeps the proxy's own token alive too), and `release` when
@@ -99,6 +99,11 @@ class VaultSource:
         raise VaultProblem(Trouble.WRONG, "cannot be asked: no secrets engine is configured")
 
     async def _database_user(self, login: Login, database: VaultDatabase) -> Credential:
+        if database.static_role is not None:
+            read = partial(login.api.static_user, login.token, database.mount, database.static_role)
+            user = await self._for_new.run(read)
+            return Credential(user.username, user.password)
+        assert database.role is not None  # the API types let nothing else through
         make = partial(login.api.database_user, login.token, database.mount, database.role)
         grant = await self._for_new.run(make, undo=partial(self._abandoned, login))
         if self._closed:

@@ -58,6 +58,14 @@ class LeaseGrant:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class StaticGrant:
+    """A user that somebody else made, with the password Vault has given it last."""
+
+    username: str
+    password: Secret
+
+
 class VaultApi:
     """One Vault server. Safe to use from several threads: each has connections of its own."""
 
@@ -79,9 +87,9 @@ class VaultApi:
             raise VaultProblem(Trouble.WRONG, "has a CA bundle configured (caRef) that is not PEM") from None
         self._local = threading.local()
 
-    def log_in(self, mount: str, role: str, jwt: Secret) -> TokenGrant:
-        """Kubernetes auth with a ServiceAccount token."""
-        body = {"role": role, "jwt": jwt.reveal()}
+    def log_in(self, mount: str, proof: Mapping[str, Secret]) -> TokenGrant:
+        """Any auth method whose login takes its proof as fields: Kubernetes, JWT, AppRole."""
+        body = {name: value.reveal() for name, value in proof.items()}
         answer = self._ask("the login", "post", f"auth/{_path(mount)}/login", None, body)
         grant = _part(answer, "auth")
         token = Secret(_text(grant, "client_token"))
@@ -109,6 +117,12 @@ class VaultApi:
             lease=_text(answer, "lease_id"),
             seconds=_seconds(answer),
         )
+
+    def static_user(self, token: Secret, mount: str, role: str) -> StaticGrant:
+        """The user of a static role and the password it has now."""
+        path = f"{_path(mount)}/static-creds/{_path(role)}"
+        found = _part(self._ask("a static database user", "get", path, token), "data")
+        return StaticGrant(_text(found, "username"), Secret(_text(found, "password")))
 
     def renew_lease(self, token: Secret, lease: str) -> float:
         """Lengthens a lease; the seconds it has now."""

@@ -7,10 +7,11 @@ taken into use; it is renewed together with the leases it carries, and ended wit
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from tollhouse_core.api.credentials import VaultCredentials
+from tollhouse_core.api.credentials import VaultCredentials, pod_token_file
 from tollhouse_core.clock import Clock
 from tollhouse_core.secret import Secret
 from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
@@ -77,17 +78,32 @@ class VaultLogins:
         return self._current
 
     async def _log_in(self, threads: BoundedThreads) -> Login:
-        auth = self._vault.auth.kubernetes
-        if auth is None:
-            raise VaultProblem(Trouble.WRONG, "cannot be logged in to: no way is configured")
         api = await self._server()
+        mount, proof = await self._proof()
+        grant = await threads.run(partial(api.log_in, mount, proof))
+        return self._granted(api, grant)
+
+    async def _proof(self) -> tuple[str, Mapping[str, Secret]]:
+        """The auth method's mount, and what it wants to see."""
+        auth = self._vault.auth
+        if auth.app_role is not None:
+            reference = auth.app_role.secret_id_ref
+            secret_id = await self._read(reference.secret, reference.key, "the AppRole's secret id")
+            return auth.app_role.mount, {"role_id": Secret(auth.app_role.role_id), "secret_id": secret_id}
+        method = auth.kubernetes or auth.jwt
+        if method is None:
+            raise VaultProblem(Trouble.WRONG, "cannot be logged in to: no way is configured")
+        return method.mount, {"role": Secret(method.role), "jwt": self._pod_token(method.audience)}
+
+    def _pod_token(self, audience: str | None) -> Secret:
+        file = self._settings.pod_token_file
+        if audience is not None:
+            file = file.with_name(pod_token_file(audience))
         try:
-            jwt = Secret(self._settings.pod_token_file.read_text(encoding="ascii").strip())
+            return Secret(file.read_text(encoding="ascii").strip())
         except (OSError, UnicodeDecodeError):
             words = "cannot be logged in to: the pod's own token cannot be read"
             raise VaultProblem(Trouble.WRONG, words) from None
-        grant = await threads.run(partial(api.log_in, auth.mount, auth.role, jwt))
-        return self._granted(api, grant)
 
     def _granted(self, api: VaultApi, grant: TokenGrant) -> Login:
         ends_at = self._clock.monotonic() + grant.seconds if grant.seconds else None

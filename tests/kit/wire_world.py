@@ -34,6 +34,7 @@ from tollhouse_core.identity import Identity, Proof, Session
 from tollhouse_core.operation import Operation
 from tollhouse_core.secret import Secret
 from tollhouse_proxy.exchange import Target, TlsMode
+from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.ports.credentials import Credential
 from tollhouse_proxy.ports.identity import NotProven
 from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, SessionNotAllowed, Waiting
@@ -200,11 +201,14 @@ class LentCredential:
 
 @dataclass
 class WireWorld:
-    """A proxy before `server`, serving `database`."""
+    """A proxy before `server`, serving `database`. `guard` judges instead of the scripted gate; `known` are
+    identities by token instead of the one of TOKEN."""
 
     server: Postgres
     database: str
     gate: ScriptedGate = field(default_factory=ScriptedGate)
+    guard: Gate | None = None
+    known: dict[str, Identity] = field(default_factory=dict)
     tls_dir: Path | None = None
     requires_tls: bool = False
     backend_tls: TlsMode = TlsMode.DISABLE
@@ -250,7 +254,7 @@ class WireWorld:
         numbers = itertools.count(1)
         around = Surroundings(
             served=lambda: served,
-            gate=self.gate,
+            gate=self.guard or self.gate,
             dialect=sql_dialect(MaskKeys(b"n" * 32, b"c" * 32)),
             clock=clock,
             shelf=CatalogShelf(),
@@ -259,7 +263,13 @@ class WireWorld:
             session_id=lambda: f"session-{next(numbers)}",
         )
         certificate = ServingCertificate(self.tls_dir).context if self.tls_dir else lambda: None
-        parts = Parts(PostgresFactory(around), TokenBook({TOKEN: identity}), self.lent_to, clock, certificate)
+        parts = Parts(
+            PostgresFactory(around),
+            TokenBook(self.known or {TOKEN: identity}),
+            self.lent_to,
+            clock,
+            certificate,
+        )
         self.serving = await serve(RuntimeSettings(self.host, self.port, limits=self.limits), parts)
         self.port = self.serving.port
         self.loop = asyncio.get_running_loop()

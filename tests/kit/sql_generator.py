@@ -8,8 +8,9 @@ peers the same. So a statement can be compared with the same one rewritten, or o
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 TABLES: dict[str, dict[str, str]] = {
     "customers": {
@@ -44,6 +45,8 @@ _CONSTANTS = {
 }
 _COMPARISONS = ("=", "<>", "<", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
 
+_One = TypeVar("_One")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -57,7 +60,7 @@ class Generator:
     """Makes statements. `writes`: INSERT, UPDATE and DELETE too."""
 
     def __init__(self, seed: int, *, writes: bool = True, tables: tuple[str, ...] = tuple(TABLES)) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - not a secret
+        self.random = random.Random(seed)
         self.writes = writes
         self.tables = tables
         self._names = 0
@@ -208,36 +211,41 @@ class Generator:
         def of(wanted: str) -> str:
             return self._expression(wanted, columns, depth)
 
+        made: tuple[Callable[[], str], ...]
         match kind:
             case "int":
-                return self._pick(
+                made = (
                     lambda: f"({of('int')} + {of('int')})", lambda: f"length({of('text')})",
                     lambda: f"abs({of('int')})", lambda: f"({of('date')} - date '1970-01-01')::int",
                     lambda: f"coalesce(array_length({of('array')}, 1), 0)", lambda: f"ascii({of('text')})",
                     lambda: f"mod({of('int')}, 7)", lambda: f"round({of('numeric')})::int",
-                )()  # fmt: skip
+                )  # fmt: skip
             case "text":
-                return self._pick(
+                made = (
                     lambda: f"({of('text')} || {of('text')})", lambda: f"upper({of('text')})",
-                    lambda: f"substr({of('text')}, {self.random.randint(1, 5)}, 3)", lambda: f"md5({of('text')})",
+                    lambda: f"substr({of('text')}, {self.random.randint(1, 5)}, 3)",
+                    lambda: f"md5({of('text')})",
                     lambda: f"({of('int')})::text", lambda: f"reverse({of('text')})",
                     lambda: f"to_json({of('text')})::text", lambda: f"array_to_string({of('array')}, ',')",
-                    lambda: f"format('%s/%s', {of('text')}, {of('numeric')})", lambda: f"({of('date')})::text",
-                )()  # fmt: skip
+                    lambda: f"format('%s/%s', {of('text')}, {of('numeric')})",
+                    lambda: f"({of('date')})::text",
+                )  # fmt: skip
             case "numeric":
-                return self._pick(
+                made = (
                     lambda: f"({of('numeric')} + {of('int')})", lambda: f"abs({of('numeric')})",
                     lambda: f"({of('int')})::numeric", lambda: f"round({of('numeric')}, 1)",
-                )()  # fmt: skip
+                )  # fmt: skip
             case "bool":
-                return self._condition(columns, depth)
+                made = (lambda: self._condition(columns, depth),)
             case "date":
-                return f"({of('date')} + {self.random.randint(-3, 3)})"
+                made = (lambda: f"({of('date')} + {self.random.randint(-3, 3)})",)
             case _:
-                return self._pick(
+                made = (
                     lambda: f"array_append({of('array')}, {of('text')})", lambda: f"ARRAY[{of('text')}]",
                     lambda: f"string_to_array({of('text')}, '-')",
-                )()  # fmt: skip
+                )  # fmt: skip
+
+        return self.random.choice(made)()
 
     def _condition(self, columns: list[Column], depth: int) -> str:
         kind = self.random.choice(_TYPES)
@@ -248,7 +256,8 @@ class Generator:
             f"{one} {self.random.choice(_COMPARISONS)} {other}", f"{one} IS NULL",
             f"({more} AND {one} = {other})", f"({more} OR {one} IS NOT NULL)", f"NOT ({more})",
             f"{texts[0]} LIKE {texts[1]}", f"{one} IN ({one}, {other})",
-            f"{texts[0]} = ANY ({self._expression('array', columns, depth)})", f"{one} BETWEEN {one} AND {other}",
+            f"{texts[0]} = ANY ({self._expression('array', columns, depth)})",
+            f"{one} BETWEEN {one} AND {other}",
         )  # fmt: skip
 
     def _subquery(self, kind: str, columns: list[Column], depth: int) -> str:
@@ -298,7 +307,8 @@ class Generator:
         columns = [Column(f"t.{one}", kind) for one, kind in TABLES[table].items()]
         target = {"orders": "note", "customers": "name", "products": "title"}[table]
         value = self._pick("'new'", self._expression("text", columns, 2))
-        return f"UPDATE {table} AS t SET {target} = coalesce({value}, 'x'){self._where(columns, 2)}{self._returning(columns)}"
+        rest = self._where(columns, 2) + self._returning(columns)
+        return f"UPDATE {table} AS t SET {target} = coalesce({value}, 'x'){rest}"
 
     def _delete(self) -> str:
         table = self.random.choice(("orders", "events", "customers_archive"))
@@ -343,5 +353,5 @@ class Generator:
     def _chance(self, share: float) -> bool:
         return self.random.random() < share
 
-    def _pick(self, *options: Any) -> Any:
+    def _pick(self, *options: _One) -> _One:
         return self.random.choice(options)

@@ -49,7 +49,8 @@ CREATE TYPE pair AS (a int, b text);
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
 CREATE SCHEMA sandbox;
 CREATE VIEW sandbox.products AS SELECT id, email AS title, 1.0 AS price FROM public.customers;
-CREATE FUNCTION sandbox.lower(text) RETURNS text LANGUAGE sql AS 'SELECT $1 || (SELECT v FROM public.secrets)';
+CREATE FUNCTION sandbox.lower(text) RETURNS text LANGUAGE sql
+  AS 'SELECT $1 || (SELECT v FROM public.secrets)';
 CREATE VIEW orders_v AS SELECT id, note, amount FROM orders;
 CREATE VIEW barrier_v WITH (security_barrier) AS SELECT id, ssn FROM customers WHERE id > 0;
 CREATE VIEW union_v AS SELECT id, email::text AS x FROM customers UNION ALL SELECT id, note FROM orders;
@@ -93,10 +94,17 @@ _MASKS = """
 - filter: {tables: [orders], where: "tenant_id = {{ identity.claims.tenant }}", writes: Check}
 - filter: {tables: [events], where: "tenant_id = {{ identity.claims.tenant }}", writes: Check}
 - filter: {tables: [tenants], where: "id = {{ identity.claims.tenant }}", writes: Check}
-- filter: {tables: [lines], where: "order_id IN (SELECT id FROM orders WHERE tenant_id = {{ identity.claims.tenant }})", writes: Deny}
+- filter:
+    tables: [lines]
+    where: "order_id IN (SELECT id FROM orders WHERE tenant_id = {{ identity.claims.tenant }})"
+    writes: Deny
 """
 _ALL = '{access: [Select, Insert, Update, Delete, Truncate], tables: ["*"]}'
-_SECRET = "- deny: {sql: {access: [Select, Insert, Update, Delete, Truncate], tables: [secrets, hidden_seq]}, message: Never.}\n"
+_SECRET = """
+- deny:
+    sql: {access: [Select, Insert, Update, Delete, Truncate], tables: [secrets, hidden_seq]}
+    message: Never.
+"""
 POLICIES = {
     "agent": f"- allow: {{sql: {_ALL}}}\n{_SECRET}{_MASKS}",
     "builder": f'- allow: {{sql: {_ALL}}}\n- allow: {{sql: {{commands: ["*"]}}}}\n{_SECRET}{_MASKS}',
@@ -158,11 +166,11 @@ class Side:
         """Ends the kept session."""
         self.sessions.pop(who).close()
 
-    def psycopg(self, who: str = "agent", **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
+    def driver(self, who: str = "agent", **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
         """The same by a driver."""
         return psycopg.connect(
             host=self.world.host, port=self.world.port, user="somebody", dbname=self.world.database,
-            password=who, **{"autocommit": True, **options},
+            password=who, autocommit=True, **options,
         )  # fmt: skip
 
     def direct(self) -> psycopg.Connection[tuple[Any, ...]]:

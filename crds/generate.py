@@ -29,6 +29,8 @@ SHOWN = {
     "ApprovalRequest": "approval-request",
     "IdentityProvider": "identity-provider-oidc",
     "AuditSink": "audit-sink-file",
+    "Revocation": "revocation",
+    "ClusterRevocation": "cluster-revocation",
 }
 HEADER = "# Generated from the API types by crds/generate.py; edit those and run it again.\n"
 

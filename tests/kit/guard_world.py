@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tollhouse_core.api import parse_object
+from tollhouse_core.api.access_policy import AccessPolicy
 from tollhouse_core.api.approval_request import ApprovalRequest, Decision, Phase, Vote
+from tollhouse_core.api.revocation import ClusterRevocation, Revocation
 from tollhouse_core.audit.event import Event
 from tollhouse_core.identity import Identity, Proof, Session
 from tollhouse_core.operation import Access, AccessKind, Operation, Resource, Verb
@@ -162,13 +164,28 @@ def policy_document(*rules: Mapping[str, Any], name: str = "support") -> dict[st
     }
 
 
-def bundle_text(*policies: Mapping[str, Any]) -> str:
+def revocation_document(
+    *entries: Mapping[str, Any], name: str = "out", kind: str = "Revocation", **spec: Any
+) -> dict[str, Any]:
+    where = {} if kind == "ClusterRevocation" else {"namespace": "shop"}
+    return {
+        "apiVersion": "tollhouse.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, **where},
+        "spec": {"revoke": list(entries), **spec},
+    }
+
+
+def bundle_text(*documents: Mapping[str, Any]) -> str:
+    parsed = [parse_object(document) for document in documents]
+    revocations = [one for one in parsed if isinstance(one, Revocation | ClusterRevocation)]
     result = build_bundle(
         parse_object(connection_document()),  # type: ignore[arg-type]
-        [parse_object(policy) for policy in policies],  # type: ignore[misc]
+        [one for one in parsed if isinstance(one, AccessPolicy)],
         [],
         [],
         LANGUAGES,
+        revocations,
     )
     assert result.bundle is not None, result.problems
     return result.bundle.to_json()

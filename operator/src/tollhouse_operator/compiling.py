@@ -7,14 +7,14 @@ without it they could allow what it forbids.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tollhouse_core.api import InvalidObject, Problem
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.selection import ConnectionSelection
-from tollhouse_core.policy.bundle import build_bundle, selects
+from tollhouse_core.policy.bundle import BadBundle, build_bundle, revision_of, selects, with_revocations
 from tollhouse_operator.gather import Situation
 from tollhouse_operator.inputs import Inputs, inputs_of
 from tollhouse_operator.manifests.config_maps import LARGEST_BUNDLE_BYTES
@@ -87,9 +87,17 @@ def _bundle_of(connection: Connection, situation: Situation, languages: Mapping[
     unread = _unreadable_references(connection, situation)
     if unread:
         return BundleOutcome(count, problems=unread)
+    lost = (*situation.revocations.bad, *situation.cluster_revocations.bad)
+    if lost:
+        return BundleOutcome(count, problems=tuple(problem for _, group in lost for problem in group))
     try:
         result = build_bundle(
-            connection, policies, situation.providers.models, situation.sinks.models, languages
+            connection,
+            policies,
+            situation.providers.models,
+            situation.sinks.models,
+            languages,
+            situation.turned_out,
         )
     except Exception as error:
         # Our own fault, whatever was written. It must not take the other Connections along.
@@ -107,6 +115,26 @@ def _bundle_of(connection: Connection, situation: Situation, languages: Mapping[
         )
         return BundleOutcome(count, problems=(Problem("", words, connection.title),))
     return BundleOutcome(count, result.bundle.revision, text)
+
+
+def kept_in_force(
+    text: str, situation: Situation, *, something_unread: bool = False
+) -> tuple[str, str] | None:
+    """(revision, text) of the last good bundle with the Revocations of now; None where nothing is new
+    or where that is no bundle. `something_unread`: there may be Revocations nobody could read; none that
+    the bundle has is lifted then."""
+    try:
+        unread: Container[str] = _Everything() if something_unread else situation.unread_revocations
+        renewed = with_revocations(text, situation.turned_out, unread)
+    except BadBundle as error:
+        log.warning("the bundle in force cannot take Revocations: %s", error)
+        return None
+    return None if renewed == text else (revision_of(renewed), renewed)
+
+
+class _Everything:
+    def __contains__(self, _: object) -> bool:
+        return True
 
 
 def _unreadable_references(connection: Connection, situation: Situation) -> tuple[Problem, ...]:

@@ -110,6 +110,12 @@ class Engine:
                 if name in _named(connection, kind):
                     self.look_at_connection(_key(connection))
 
+    async def look_at_all_bundles(self) -> None:
+        """Something changed that concerns every Connection."""
+        for watched in self._watched(None):
+            for connection in await self.cluster.list(resources.CONNECTIONS, watched):
+                self.bundles.add(_key(connection)[0])
+
     async def look_at_requests(self, key: Key) -> None:
         """A proxy of that Connection is gone, perhaps with an operation that waited."""
         for request in await self.cluster.list(resources.APPROVAL_REQUESTS, key[0]):

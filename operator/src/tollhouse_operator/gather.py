@@ -13,6 +13,7 @@ from tollhouse_core.api.access_policy import AccessPolicy
 from tollhouse_core.api.audit_sink import AuditSink
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
+from tollhouse_core.api.revocation import ClusterRevocation, Revocation
 from tollhouse_operator import resources
 from tollhouse_operator.cluster import Cluster
 from tollhouse_operator.manifests.naming import Manifest
@@ -43,22 +44,45 @@ class Situation:
     policies: Read[AccessPolicy]
     sinks: Read[AuditSink]
     providers: Read[IdentityProvider]
+    revocations: Read[Revocation] = Read()
+    cluster_revocations: Read[ClusterRevocation] = Read()
+
+    @property
+    def turned_out(self) -> tuple[Revocation | ClusterRevocation, ...]:
+        """Every Revocation there is."""
+        return (*self.revocations.models, *self.cluster_revocations.models)
+
+    @property
+    def unread_revocations(self) -> frozenset[str]:
+        """Titles of those that are there and cannot be read."""
+        bad = (*self.revocations.bad, *self.cluster_revocations.bad)
+        return frozenset(_title(document) for document, _ in bad)
 
 
 async def gather(cluster: Cluster, namespace: str) -> Situation:
     """Raises ClusterError."""
-    connections, policies, sinks, providers = await asyncio.gather(
+    connections, policies, sinks, providers, revocations, cluster_revocations = await asyncio.gather(
         cluster.list(resources.CONNECTIONS, namespace),
         cluster.list(resources.ACCESS_POLICIES, namespace),
         cluster.list(resources.AUDIT_SINKS, namespace),
         cluster.list(resources.IDENTITY_PROVIDERS),
+        cluster.list(resources.REVOCATIONS, namespace),
+        cluster.list(resources.CLUSTER_REVOCATIONS),
     )
     return Situation(
         read(connections, "Connection", Connection),
         read(policies, "AccessPolicy", AccessPolicy),
         read(sinks, "AuditSink", AuditSink),
         read(providers, "IdentityProvider", IdentityProvider),
+        read(revocations, "Revocation", Revocation),
+        read(cluster_revocations, "ClusterRevocation", ClusterRevocation),
     )
+
+
+def _title(document: Manifest) -> str:
+    metadata = document["metadata"]
+    where = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+    return f"{document['kind']} {where}{metadata['name']}"
 
 
 def read(documents: Sequence[Manifest], kind: str, model: type[T]) -> Read[T]:

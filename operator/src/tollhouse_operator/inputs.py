@@ -23,10 +23,17 @@ def inputs_of(connection: Connection, situation: Situation) -> Inputs | None:
         *(one.metadata for one in situation.policies.models if selects(one, connection)),
         *(one.metadata for one in situation.providers.models),
         *(one.metadata for one in situation.sinks.models),
+        *(one.metadata for one in situation.turned_out),
     )
     if any(not one.uid or one.generation is None for one in good):
         return None
-    bad = (*situation.policies.bad, *situation.providers.bad, *situation.sinks.bad)
+    bad = (
+        *situation.policies.bad,
+        *situation.providers.bad,
+        *situation.sinks.bad,
+        *situation.revocations.bad,
+        *situation.cluster_revocations.bad,
+    )
     labels = tuple(sorted(connection.metadata.labels.items()))
     return (labels, *_versions(good), *_raw_versions(document for document, _ in bad))
 

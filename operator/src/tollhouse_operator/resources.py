@@ -13,6 +13,8 @@ ACCESS_POLICIES = Resource(_OURS, "accesspolicies")
 APPROVAL_REQUESTS = Resource(_OURS, "approvalrequests")
 IDENTITY_PROVIDERS = Resource(_OURS, "identityproviders", namespaced=False)
 AUDIT_SINKS = Resource(_OURS, "auditsinks")
+REVOCATIONS = Resource(_OURS, "revocations")
+CLUSTER_REVOCATIONS = Resource(_OURS, "clusterrevocations", namespaced=False)
 
 CONFIG_MAPS = Resource("v1", "configmaps")
 SECRETS = Resource("v1", "secrets")

@@ -21,6 +21,8 @@ PLURALS = {
     "ApprovalRequest": "approvalrequests",
     "IdentityProvider": "identityproviders",
     "AuditSink": "auditsinks",
+    "Revocation": "revocations",
+    "ClusterRevocation": "clusterrevocations",
 }
 
 
@@ -40,7 +42,8 @@ class ApiServer:
     def refusal(self, document: Mapping[str, Any]) -> str:
         """Why the API server would not create this object; "" if it would."""
         metadata = document.get("metadata", {})
-        where = "" if document["kind"] == "IdentityProvider" else f"namespaces/{metadata['namespace']}/"
+        cluster = document["kind"] in {"IdentityProvider", "ClusterRevocation"}
+        where = "" if cluster else f"namespaces/{metadata['namespace']}/"
         path = f"/apis/tollhouse.dev/v1alpha1/{where}{PLURALS[document['kind']]}"
         body = json.dumps(document, default=lambda moment: moment.isoformat())
         headers = {"Content-Type": "application/json"}

@@ -166,7 +166,9 @@ def test_a_kind_has_its_short_name_category_and_status(resource: Resource) -> No
     assert made["names"]["categories"] == ["tollhouse"]
     assert len(made["names"]["shortNames"]) == 1
     assert made["versions"][0]["subresources"] == {"status": {}}
-    assert made["scope"] == ("Cluster" if resource.kind == "IdentityProvider" else "Namespaced")
+    assert made["scope"] == (
+        "Cluster" if resource.kind in {"IdentityProvider", "ClusterRevocation"} else "Namespaced"
+    )
 
 
 def columns(kind: str) -> list[str]:

@@ -123,6 +123,8 @@ def mended(value: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
         value.pop("count", None)
     if {"serviceAccount", "authenticated"} & set(value) and "name" not in value:
         value.pop("provider", None)
+    if "tokenId" in value:
+        value.pop("issuedBefore", None)
     if not {"deny", "requireApproval", "limit"} & set(value):
         value.pop("mode", None)
     if "operator" in value:

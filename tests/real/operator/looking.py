@@ -16,6 +16,8 @@ _COLLECTIONS = {
     "connection": (_OURS, "connections"),
     "accesspolicy": (_OURS, "accesspolicies"),
     "approvalrequest": (_OURS, "approvalrequests"),
+    "revocation": (_OURS, "revocations"),
+    "clusterrevocation": (_OURS, "clusterrevocations"),
     "configmap": ("/api/v1", "configmaps"),
     "secret": ("/api/v1", "secrets"),
     "service": ("/api/v1", "services"),
@@ -44,7 +46,8 @@ class Looking:
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         """One object, None when there is none."""
         root, plural = _COLLECTIONS[kind]
-        path = f"{root}/namespaces/{namespace}/{plural}/{name}"
+        where = "" if kind.startswith("cluster") else f"namespaces/{namespace}/"
+        path = f"{root}/{where}{plural}/{name}"
         try:
             status, text = self._ask(path)
         except http.client.RemoteDisconnected:

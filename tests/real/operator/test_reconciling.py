@@ -307,6 +307,62 @@ def test_a_bad_policy_holds_back_its_own_connection_only(tollhouse: Installed, s
     )
 
 
+def revocation(namespace: str | None, entry: dict[str, Any], name: str = "out") -> dict[str, Any]:
+    where = {"namespace": namespace} if namespace else {}
+    return {
+        "apiVersion": "tollhouse.dev/v1alpha1",
+        "kind": "Revocation" if namespace else "ClusterRevocation",
+        "metadata": {"name": name, **where},
+        "spec": {"reason": "laptop stolen", "revoke": [entry]},
+    }
+
+
+def revoked(tollhouse: Installed, shop: str) -> list[str]:
+    found = json.loads(bundle_text(tollhouse, shop)).get("revocations", [])
+    return [str(one["metadata"]["name"]) for one in found]
+
+
+def _accepted(tollhouse: Installed, kind: str, name: str, shop: str) -> bool:
+    return held(tollhouse.condition(kind, name, shop, "Ready"))
+
+
+def test_a_revocation_reaches_the_bundle_well_within_a_second_and_goes_with_its_object(
+    tollhouse: Installed, shop: str
+) -> None:
+    for namespace, kind in ((shop, "revocation"), (None, "clusterrevocation")):
+        document = revocation(namespace, {"user": "ann"}, name=f"out-{shop}")
+        began = time.monotonic()
+        tollhouse.plane.apply(document)
+        tollhouse.until(lambda: revoked(tollhouse, shop), "it is in the bundle", within=5)
+        assert time.monotonic() - began < 1.5  # kubectl's own start included
+        tollhouse.until(partial(_accepted, tollhouse, kind, f"out-{shop}", shop), "it is accepted")
+        tollhouse.plane.kubectl("-n", shop, "delete", kind, f"out-{shop}", check=True)
+        tollhouse.until(lambda: not revoked(tollhouse, shop), "it is out of the bundle", within=5)
+
+
+def test_a_policy_that_does_not_compile_keeps_nobody_in_who_is_revoked(
+    tollhouse: Installed, shop: str
+) -> None:
+    with unguarded(tollhouse):
+        tollhouse.plane.apply(access_policy(shop, "bad", when="operation.nonsense > 1"))
+    tollhouse.until(
+        lambda: held(tollhouse.condition("connection", "orders-db", shop, "Stalled")), "it is stalled"
+    )
+    before = tollhouse.revision(shop)
+    tollhouse.plane.apply(revocation(shop, {"user": "ann"}))
+    tollhouse.until(lambda: revoked(tollhouse, shop) == ["out"], "it is in the bundle", within=5)
+    assert "support-agents" in bundle_text(tollhouse, shop)
+    assert tollhouse.revision(shop) != before
+    tollhouse.plane.kubectl("-n", shop, "delete", "revocation", "out", check=True)
+    tollhouse.until(lambda: tollhouse.revision(shop) == before, "it is as it was", within=5)
+
+
+def test_a_revocation_that_says_nothing_is_not_stored(tollhouse: Installed, shop: str) -> None:
+    for entry in ({}, {"user": "a", "group": "b"}, {"tokenId": "t", "issuedBefore": "2030-01-01T00:00:00Z"}):
+        with pytest.raises(AssertionError, match=r"Invalid value|denied the request"):
+            tollhouse.plane.apply(revocation(shop, entry))
+
+
 def test_a_connection_that_names_a_missing_provider_says_so_and_recovers(tollhouse: Installed) -> None:
     namespace = tollhouse.plane.namespace("later")
     provider = f"idp-{namespace}"

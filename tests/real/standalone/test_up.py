@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +23,7 @@ from kit import wait
 from tollhouse_core.api.identity_provider import IdentityProvider, IdentityProviderSpec, OidcProvider
 from tollhouse_core.api.meta import ObjectMeta
 from tollhouse_operator.standalone.issuer import LocalIssuer, Wanted
+from tollhouse_operator.standalone.supervisor import POLL_SECONDS
 
 QUICKSTART = Path(__file__).parents[3] / "examples" / "quickstart"
 PROVIDER = IdentityProvider(
@@ -173,6 +176,48 @@ def test_edits_bite_and_broken_files_leave_the_last_good_policy(folder: Path) ->
         policies.write_text(before)
         until(lambda: not _refused(session, "SELECT 1 FROM orders"), 5)
         assert "the last good one stays in force" in (folder.parent / "said").read_text()
+
+
+REVOCATION = """
+apiVersion: tollhouse.dev/v1alpha1
+kind: Revocation
+metadata: {name: laptop-stolen}
+spec: {reason: ticket 4711, revoke: [{user: triage}]}
+"""
+
+
+def test_a_revocation_ends_a_live_session_within_a_second_with_words_whatever_else_is_broken(
+    folder: Path,
+) -> None:
+    with up(folder), connect(folder) as session, connect(folder, user="other") as other:
+        session.execute("SELECT 1")
+        (folder / "broken.yaml").write_text("kind: [")
+        until(lambda: "the last good one stays" in (folder.parent / "said").read_text(), 5)
+        (folder / "revocation.yaml").write_text(REVOCATION)
+        began = time.monotonic()
+        # The proxy's own last words, read as they come: the client asks nothing.
+        ready, _, _ = select.select([session.pgconn.socket], [], [], 5)
+        took = time.monotonic() - began
+        assert ready
+        assert took < 1.0 + POLL_SECONDS, took
+        with pytest.raises(psycopg.OperationalError) as found:
+            session.execute("SELECT 1")
+        assert found.value.sqlstate == "57P01"
+        assert "access was revoked by Revocation default/laptop-stolen: ticket 4711" in str(found.value)
+        with pytest.raises(psycopg.OperationalError, match="laptop-stolen"):
+            connect(folder)
+        assert other.execute("SELECT 1").fetchone() == (1,)
+        (folder / "revocation.yaml").unlink()
+        (folder / "broken.yaml").unlink()
+        until(lambda: _admitted(folder), 5)
+
+
+def _admitted(folder: Path) -> bool:
+    try:
+        connect(folder).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def test_a_folder_has_one_supervisor_at_a_time(shared: Path) -> None:

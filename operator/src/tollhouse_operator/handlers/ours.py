@@ -1,4 +1,4 @@
-"""What people write: Connections, AccessPolicies, IdentityProviders, AuditSinks, ApprovalRequests."""
+"""What people write: Connections, AccessPolicies, IdentityProviders and the other kinds of ours."""
 
 from __future__ import annotations
 
@@ -45,6 +45,19 @@ class OurObjects:
         if self._news(event) and self._engine.watches(metadata["namespace"]):
             self._engine.standing.add("all")
             await self._engine.look_at_users("AuditSink", metadata["name"], metadata["namespace"])
+
+    async def revocation(self, event: Mapping[str, Any], **_: Any) -> None:
+        """All bundles of its namespace."""
+        namespace = event["object"]["metadata"]["namespace"]
+        if self._news(event) and self._engine.watches(namespace):
+            self._engine.standing.add("all")
+            self._engine.bundles.add(namespace)
+
+    async def cluster_revocation(self, event: Mapping[str, Any], **_: Any) -> None:
+        """All bundles there are."""
+        if self._news(event):
+            self._engine.standing.add("all")
+            await self._engine.look_at_all_bundles()
 
     async def approval_request(self, event: Mapping[str, Any], **_: Any) -> None:
         """That request."""

@@ -53,6 +53,8 @@ def build_registry(engine: Engine) -> kopf.OperatorRegistry:
         ("identityproviders", ours.identity_provider),
         ("auditsinks", ours.audit_sink),
         ("approvalrequests", ours.approval_request),
+        ("revocations", ours.revocation),
+        ("clusterrevocations", ours.cluster_revocation),
     ):
         kopf.on.event(GROUP, VERSION, plural, registry=registry)(handler)
     for group, version, plural in OWNED:

@@ -13,10 +13,10 @@ from tollhouse_core.api.connection import Connection
 from tollhouse_operator import resources
 from tollhouse_operator.apply import OwnedByAnother
 from tollhouse_operator.cluster import Refused
-from tollhouse_operator.compiling import BundleOutcome, Key, compile_namespace
+from tollhouse_operator.compiling import BundleOutcome, Key, compile_namespace, kept_in_force
 from tollhouse_operator.conditions import Reason
-from tollhouse_operator.gather import gather
-from tollhouse_operator.manifests.config_maps import bundle_config_map
+from tollhouse_operator.gather import Situation, gather
+from tollhouse_operator.manifests.config_maps import BUNDLE_KEY, bundle_config_map
 from tollhouse_operator.manifests.naming import REVISION_ANNOTATION, names_of
 from tollhouse_operator.reconcile.desk import Desk
 
@@ -32,7 +32,7 @@ async def reconcile_bundles(desk: Desk, namespace: str) -> None:
     compiled = await asyncio.to_thread(compile_namespace, situation, desk.languages, known)
     await asyncio.gather(
         *(
-            _publish(desk, connection, compiled.bundles[connection.name])
+            _publish(desk, connection, compiled.bundles[connection.name], situation)
             for connection in situation.connections.models
         )
     )
@@ -44,31 +44,38 @@ async def reconcile_bundles(desk: Desk, namespace: str) -> None:
     desk.look_at_policies(namespace, STATUS_SOON_SECONDS)
 
 
-async def _publish(desk: Desk, connection: Connection, outcome: BundleOutcome) -> None:
+async def _publish(desk: Desk, connection: Connection, outcome: BundleOutcome, situation: Situation) -> None:
     key: Key = (connection.namespace, connection.name)
     desk.memory.bundles[key] = outcome
     if outcome.text is None:
-        if key not in desk.memory.in_force:
-            desk.memory.in_force[key] = await _revision_in_force(desk, connection)
-        return
+        renewed = await _last_good(desk, connection, situation)
+        if renewed is None:
+            return
+        revision, text = renewed
+    else:
+        revision, text = outcome.revision, outcome.text
     try:
-        await desk.applier.apply(bundle_config_map(connection, outcome.revision, outcome.text))
+        await desk.applier.apply(bundle_config_map(connection, revision, text))
     except OwnedByAnother as error:
         desk.memory.troubles[key] = (Reason.NAME_TAKEN, str(error))
         return
     except Refused as error:
         desk.memory.troubles[key] = (Reason.OBJECT_REFUSED, f"the bundle was refused: {error}")
         return
-    if desk.memory.in_force.get(key) != outcome.revision:
-        desk.memory.in_force[key] = outcome.revision
-        log.info("%s: revision %s in force", connection.title, outcome.revision)
+    if desk.memory.in_force.get(key) != revision:
+        desk.memory.in_force[key] = revision
+        log.info("%s: revision %s in force", connection.title, revision)
 
 
-async def _revision_in_force(desk: Desk, connection: Connection) -> str:
+async def _last_good(desk: Desk, connection: Connection, situation: Situation) -> tuple[str, str] | None:
+    """The bundle that stays in force, where it must learn of Revocations; None where it need not."""
     names = names_of(connection)
-    found = await desk.cluster.find(resources.CONFIG_MAPS, names.namespace, names.bundle)
-    annotations = ((found or {}).get("metadata") or {}).get("annotations") or {}
-    return str(annotations.get(REVISION_ANNOTATION, ""))
+    found = await desk.cluster.find(resources.CONFIG_MAPS, names.namespace, names.bundle) or {}
+    annotations = (found.get("metadata") or {}).get("annotations") or {}
+    key: Key = (connection.namespace, connection.name)
+    desk.memory.in_force[key] = str(annotations.get(REVISION_ANNOTATION, ""))
+    text = (found.get("data") or {}).get(BUNDLE_KEY)
+    return kept_in_force(text, situation) if isinstance(text, str) else None
 
 
 def _forget_policies(desk: Desk, namespace: str) -> None:

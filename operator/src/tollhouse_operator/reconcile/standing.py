@@ -1,4 +1,4 @@
-"""The statuses of IdentityProviders and AuditSinks: whether they can be used as they are."""
+"""The statuses of IdentityProviders, AuditSinks and Revocations: whether they can be used as they are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from tollhouse_core.api.audit_sink import AuditSink
 from tollhouse_core.api.identity_provider import IdentityProvider
+from tollhouse_core.api.revocation import ClusterRevocation, Revocation
 from tollhouse_operator import resources
 from tollhouse_operator.cluster import Resource
 from tollhouse_operator.conditions import Finding, Reason
@@ -24,8 +25,10 @@ _ACCEPTED = (
 async def reconcile_standing(desk: Desk) -> None:
     """Raises ClusterError when the API server is away."""
     await _each(desk, resources.IDENTITY_PROVIDERS, "IdentityProvider", IdentityProvider, None)
+    await _each(desk, resources.CLUSTER_REVOCATIONS, "ClusterRevocation", ClusterRevocation, None)
     for namespace in desk.settings.watch_namespaces or (None,):
         await _each(desk, resources.AUDIT_SINKS, "AuditSink", AuditSink, namespace)
+        await _each(desk, resources.REVOCATIONS, "Revocation", Revocation, namespace)
 
 
 async def _each(desk: Desk, resource: Resource, kind: str, model: type[Any], namespace: str | None) -> None:

@@ -17,11 +17,12 @@ from tollhouse_core.api.audit_sink import AuditSink
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.api.meta import GROUP
+from tollhouse_core.api.revocation import ClusterRevocation, Revocation
 from tollhouse_operator.compiling import BundleOutcome, Key, compile_namespace
 from tollhouse_operator.gather import Read, Situation, desired
 from tollhouse_operator.standalone.documents import Complaint, Document, Files
 
-T = TypeVar("T", Connection, AccessPolicy, AuditSink, IdentityProvider)
+T = TypeVar("T", Connection, AccessPolicy, AuditSink, IdentityProvider, Revocation, ClusterRevocation)
 Adjust = Callable[[Connection], Connection]
 """Changes a Connection before it is compiled (an embedded database has an address of its own)."""
 
@@ -29,7 +30,8 @@ Adjust = Callable[[Connection], Connection]
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """connections: the good ones. bundles: an outcome for each of them. held: Connections that
-    may be there though they cannot be read now; `held_all`: any may be. policies: how many."""
+    may be there though they cannot be read now; `held_all`: any may be. policies: how many. situations:
+    what was read, by namespace."""
 
     connections: Mapping[Key, Connection] = field(default_factory=dict)
     bundles: Mapping[Key, BundleOutcome] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Compiled:
     held: frozenset[Key] = frozenset()
     held_all: bool = False
     policies: int = 0
+    situations: Mapping[str, Situation] = field(default_factory=dict)
 
 
 def compile_files(files: Files, languages: Mapping[str, Any], adjust: Adjust = lambda same: same) -> Compiled:
@@ -48,16 +51,23 @@ def compile_files(files: Files, languages: Mapping[str, Any], adjust: Adjust = l
     adjusted = Read(tuple((document, adjust(one)) for document, one in connections.good), connections.bad)
     policies, sinks = _read(ours, AccessPolicy), _read(ours, AuditSink)
     providers = _read(ours, IdentityProvider)
+    revocations, cluster_revocations = _read(ours, Revocation), _read(ours, ClusterRevocation)
+    situations: dict[str, Situation] = {}
     bundles: dict[Key, BundleOutcome] = {}
     problems = [
         problem
-        for kind in (connections, policies, sinks, providers)
+        for kind in (connections, policies, sinks, providers, revocations, cluster_revocations)
         for _, group in kind.bad
         for problem in group
     ]
     for namespace in sorted({one.namespace for one in connections.models}):
-        situation = Situation(
-            _within(namespace, adjusted), _within(namespace, policies), _within(namespace, sinks), providers
+        situation = situations[namespace] = Situation(
+            _within(namespace, adjusted),
+            _within(namespace, policies),
+            _within(namespace, sinks),
+            providers,
+            _within(namespace, revocations),
+            cluster_revocations,
         )
         made = compile_namespace(situation, languages)
         for name, outcome in made.bundles.items():
@@ -71,6 +81,7 @@ def compile_files(files: Files, languages: Mapping[str, Any], adjust: Adjust = l
         held=frozenset((_namespace(document), _name(document)) for document, _ in connections.bad),
         held_all=spoiled,
         policies=len(policies.good),
+        situations=situations,
     )
 
 

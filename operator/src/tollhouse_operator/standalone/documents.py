@@ -10,10 +10,12 @@ from typing import Any
 
 import yaml
 
+from tollhouse_core.api import API_OBJECTS
 from tollhouse_core.api.meta import DEFAULT_NAMESPACE
 from tollhouse_operator.standalone.layout import PEOPLE
 
 LARGEST_FILE_BYTES = 4 * 1024 * 1024
+CLUSTER_KINDS = frozenset(kind for kind, model in API_OBJECTS.items() if model.scope == "Cluster")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -47,7 +49,7 @@ class Document:
     @property
     def title(self) -> str:
         """Its name as problems give it: `AccessPolicy shop/support-agents`."""
-        where = "" if self.kind == "IdentityProvider" else f"{self.namespace}/"
+        where = "" if self.kind in CLUSTER_KINDS else f"{self.namespace}/"
         return f"{self.kind} {where}{self.name}"
 
     @property

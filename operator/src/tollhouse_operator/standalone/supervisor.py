@@ -15,7 +15,7 @@ from typing import Any
 
 from tollhouse_core.api.approval_request import ApprovalRequest
 from tollhouse_core.api.connection import Connection
-from tollhouse_operator.compiling import Key
+from tollhouse_operator.compiling import Key, kept_in_force
 from tollhouse_operator.manifests.naming import client_port
 from tollhouse_operator.standalone.compiled import Compiled, compile_files
 from tollhouse_operator.standalone.databases import Databases
@@ -129,10 +129,19 @@ class Supervisor:
         if outcome.text is None:
             last = "the last good one stays in force" if before else "until then it refuses everything"
             self._tell(f"{key[1]}: no new bundle can be made of this; {last}")
+            renewed = self._with_revocations(key, before) if before else None
+            if renewed is not None:
+                replace_file(path, renewed[1].encode())
+                self._tell(f"{key[1]}: revocations in force, revision {renewed[0][:19]}")
         elif outcome.text != before:
             replace_file(path, outcome.text.encode())
             count = f"{outcome.policies} {'policy' if outcome.policies == 1 else 'policies'}"
             self._tell(f"{key[1]}: {count} in force, revision {outcome.revision[:19]}")
+
+    def _with_revocations(self, key: Key, before: str) -> tuple[str, str] | None:
+        """The last good bundle with what is revoked now. A file that cannot be read lifts nothing."""
+        situation, spoiled = self.compiled.situations[key[0]], self.compiled.held_all
+        return kept_in_force(before, situation, something_unread=spoiled)
 
     async def _ensure_proxy(self, key: Key) -> None:
         connection = self.compiled.connections[key]

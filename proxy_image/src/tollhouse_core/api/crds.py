@@ -14,6 +14,7 @@ from tollhouse_core.api.audit_sink import AuditSink
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.api.meta import GROUP, VERSION, ApiObject
+from tollhouse_core.api.revocation import ClusterRevocation, Revocation
 from tollhouse_core.api.structural import Schema, structural_schema
 
 CATEGORY = "tollhouse"
@@ -55,6 +56,15 @@ class Resource:
 READY = Column("Ready", '.status.conditions[?(@.type=="Ready")].status')
 WHY = Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', priority=1)
 AGE = Column("Age", ".metadata.creationTimestamp", "date")
+
+REVOKED = (
+    Column("Why", ".spec.reason"),
+    # Not a date: kubectl shows those as an age, and this one is in the future.
+    Column("Expires", ".spec.expiresAt"),
+    READY,
+    WHY,
+    AGE,
+)
 
 RESOURCES = (
     Resource(
@@ -114,6 +124,8 @@ RESOURCES = (
         (Column("Issuer", ".spec.oidc.issuer"), READY, WHY, AGE),
     ),
     Resource(AuditSink, "auditsinks", ("sink",), (READY, WHY, AGE)),
+    Resource(Revocation, "revocations", ("revo",), REVOKED),
+    Resource(ClusterRevocation, "clusterrevocations", ("crevo",), REVOKED),
 )
 
 

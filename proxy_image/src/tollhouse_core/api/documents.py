@@ -16,9 +16,18 @@ from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.api.meta import API_VERSION, DEFAULT_NAMESPACE
 from tollhouse_core.api.plain import json_text, shown, sort_of
 from tollhouse_core.api.problems import InvalidObject, Problem
+from tollhouse_core.api.revocation import ClusterRevocation, Revocation
 from tollhouse_core.api.shape import ApiModel
 
-AnyObject = Connection | AccessPolicy | ApprovalRequest | IdentityProvider | AuditSink
+AnyObject = (
+    Connection
+    | AccessPolicy
+    | ApprovalRequest
+    | IdentityProvider
+    | AuditSink
+    | Revocation
+    | ClusterRevocation
+)
 
 API_OBJECTS: Mapping[str, type[AnyObject]] = {
     "Connection": Connection,
@@ -26,6 +35,8 @@ API_OBJECTS: Mapping[str, type[AnyObject]] = {
     "ApprovalRequest": ApprovalRequest,
     "IdentityProvider": IdentityProvider,
     "AuditSink": AuditSink,
+    "Revocation": Revocation,
+    "ClusterRevocation": ClusterRevocation,
 }
 """Every kind of `tollhouse.dev/v1alpha1`, by its name."""
 
@@ -58,7 +69,7 @@ def to_document(model: ApiModel) -> dict[str, Any]:
     Defaults are written out. A status that says nothing is left out.
     """
     document: dict[str, Any] = model.model_dump(mode="json", by_alias=True)
-    if isinstance(model, Connection | AccessPolicy | ApprovalRequest | IdentityProvider | AuditSink):
+    if isinstance(model, AnyObject):
         untouched = type(model).model_fields["status"].default
         if model.status == untouched:
             document.pop("status", None)

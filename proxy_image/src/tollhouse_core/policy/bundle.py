@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from tollhouse_core.api import InvalidObject, Problem, parse_object, to_document
+from tollhouse_core.api import AnyObject, InvalidObject, Problem, parse_object, to_document
 from tollhouse_core.api.access_policy import AccessPolicy
 from tollhouse_core.api.audit_sink import AuditSink
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
+from tollhouse_core.api.revocation import ClusterRevocation, Revocation
 from tollhouse_core.identity import Identity
 from tollhouse_core.policy.applicable import Applicable, applicable_to
 from tollhouse_core.policy.compile import compile_policy, language_of
 from tollhouse_core.policy.language import PolicyLanguage
+from tollhouse_core.policy.revocations import AnyRevocation, Revocations, revocations_of
 from tollhouse_core.policy.rules import Rule
 
 FORMAT = 1
@@ -45,6 +47,7 @@ class PolicyBundle:
     sinks: tuple[AuditSink, ...]
     policies: tuple[AccessPolicy, ...]
     rules: tuple[Rule, ...]
+    revoked: Revocations
     revision: str
     asked_facts: frozenset[str]
     _text: str = field(repr=False)
@@ -68,9 +71,11 @@ class PolicyBundle:
             policies = [_read(item, AccessPolicy) for item in _list(document, "policies")]
             providers = [_read(item, IdentityProvider) for item in _list(document, "providers")]
             sinks = [_read(item, AuditSink) for item in _list(document, "sinks")]
+            document.setdefault("revocations", [])  # made by an operator that knew none
+            revocations = [_read_revocation(item) for item in _list(document, "revocations")]
         except InvalidObject as invalid:
             raise BadBundle(f"an object of the bundle cannot be read: {invalid}"[:1000]) from None
-        result = build_bundle(connection, policies, providers, sinks, languages)
+        result = build_bundle(connection, policies, providers, sinks, languages, revocations)
         if result.bundle is None:
             raise BadBundle("; ".join(map(str, result.problems))[:1000])
         return result.bundle
@@ -100,6 +105,7 @@ def build_bundle(
     providers: Iterable[IdentityProvider],
     sinks: Iterable[AuditSink],
     languages: Mapping[str, PolicyLanguage],
+    revocations: Iterable[AnyRevocation] = (),
 ) -> BundleResult:
     """Builds from any number of objects: what the Connection does not select is left out.
 
@@ -117,7 +123,8 @@ def build_bundle(
     problems += [problem for each in compiled for problem in each.problems]
     if problems:
         return BundleResult(None, tuple(problems))
-    text = _canonical(connection, chosen, named_providers, named_sinks)
+    turned_out = [one for one in revocations if concerns(one, connection)]
+    text = _canonical(connection, chosen, named_providers, named_sinks, turned_out)
     rules = sorted((rule for each in compiled for rule in each.rules), key=_order)
     bundle = PolicyBundle(
         connection=connection,
@@ -125,7 +132,8 @@ def build_bundle(
         sinks=tuple(named_sinks),
         policies=tuple(chosen),
         rules=tuple(rules),
-        revision="sha256:" + hashlib.sha256(text.encode()).hexdigest(),
+        revoked=revocations_of(turned_out),
+        revision=revision_of(text),
         asked_facts=language.asked_facts,
         _text=text,
     )
@@ -137,6 +145,34 @@ def selects(policy: AccessPolicy, connection: Connection) -> bool:
     if policy.namespace != connection.namespace:
         return False
     return policy.spec.connections.matches(connection.name, connection.metadata.labels)
+
+
+def concerns(revocation: AnyRevocation, connection: Connection) -> bool:
+    """Whether a Revocation is for a Connection: of the whole cluster, or of the same namespace."""
+    return isinstance(revocation, ClusterRevocation) or revocation.namespace == connection.namespace
+
+
+def with_revocations(text: str, revocations: Iterable[AnyRevocation], unread: Container[str]) -> str:
+    """The JSON text of a bundle with these Revocations instead of its own.
+
+    For a bundle that stays in force because no newer one can be made: what is wrong with a policy
+    must not keep anybody in who has been turned out. `unread` holds the titles of those that are there
+    and cannot be read now: they stay as the bundle has them. Raises BadBundle.
+    """
+    try:
+        document = json.loads(text)
+        connection = _read(document["connection"], Connection)
+        before = [_read_revocation(item) for item in document.get("revocations", [])]
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError, InvalidObject):
+        raise BadBundle("not a bundle that Revocations can be put into") from None
+    found = {one.title: one for one in revocations if concerns(one, connection)}
+    kept = [one for one in before if one.title in unread and one.title not in found]
+    return _written({**document, "revocations": _turned_out([*found.values(), *kept])})
+
+
+def revision_of(text: str) -> str:
+    """The revision of a bundle's JSON text."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _order(rule: Rule) -> tuple[str, str]:
@@ -179,6 +215,7 @@ def _canonical(
     policies: Iterable[AccessPolicy],
     providers: Iterable[IdentityProvider],
     sinks: Iterable[AuditSink],
+    revocations: Iterable[AnyRevocation],
 ) -> str:
     """The normal form. Sorted: policies and their rules by name, and all keys."""
     document = {
@@ -187,11 +224,20 @@ def _canonical(
         "policies": [_policy_document(policy, connection) for policy in policies],
         "providers": [_document(provider) for provider in providers],
         "sinks": [_document(sink) for sink in sinks],
+        "revocations": _turned_out(revocations),
     }
+    return _written(document)
+
+
+def _turned_out(revocations: Iterable[AnyRevocation]) -> list[dict[str, Any]]:
+    return [_document(one) for one in sorted(revocations, key=lambda item: item.title)]
+
+
+def _written(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _document(item: Connection | AccessPolicy | IdentityProvider | AuditSink) -> dict[str, Any]:
+def _document(item: AnyObject) -> dict[str, Any]:
     whole = to_document(item)
     metadata = {"name": item.name}
     if item.namespace:
@@ -230,7 +276,16 @@ def _list(document: Mapping[str, Any], key: str) -> list[Any]:
     return value
 
 
-_Model = TypeVar("_Model", Connection, AccessPolicy, IdentityProvider, AuditSink)
+def _read_revocation(document: Any) -> AnyRevocation:
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if kind == "ClusterRevocation":
+        return _read(document, ClusterRevocation)
+    return _read(document, Revocation)
+
+
+_Model = TypeVar(
+    "_Model", Connection, AccessPolicy, IdentityProvider, AuditSink, Revocation, ClusterRevocation
+)
 
 
 def _read(document: Any, kind: type[_Model]) -> _Model:

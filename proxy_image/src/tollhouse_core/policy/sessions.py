@@ -34,6 +34,12 @@ def role_decision(bundle: PolicyBundle, session: Session, role: str, now: dateti
     return Deny(bundle.revision, RuleRef(), "denied: a log-in can wait neither for facts nor for people")
 
 
+def turned_out(bundle: PolicyBundle, identity: Identity, now: datetime) -> str:
+    """Why a Revocation lets this identity have no session, in words for the client; "" where none
+    is about it."""
+    return bundle.revoked.why(identity, now)
+
+
 def session_terms(bundle: PolicyBundle, session: Session, now: datetime) -> SessionTerms:
     """The strictest of what the Connection and the identity's rules say. `rule` is the one whose
     maximum duration holds, empty where that is the Connection's own (or none)."""

@@ -8,7 +8,7 @@ from uuid import uuid4
 from tollhouse_core.audit.event import EventKind
 from tollhouse_core.decision import Allow, Deny, Refusal, Refused, RuleRef
 from tollhouse_core.identity import Identity, Session
-from tollhouse_core.policy.sessions import admits, role_decision
+from tollhouse_core.policy.sessions import admits, role_decision, turned_out
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.journal import Journal
 from tollhouse_proxy.guard.records import identity_record, session_record
@@ -35,6 +35,8 @@ class Gate:
             self._house.counters.observed(decision.observed)
             if isinstance(decision, Deny):
                 raise self._turn_away(session, role_refused(decision))
+        if why := turned_out(bundle, session.identity, self._house.clock.now()):
+            raise self._turn_away(session, revoked(why, bundle.revision))
         judge = SessionJudge(self._house, session)
         try:
             judge.journal.write(EventKind.SESSION_OPENED, session_record(session, bundle.revision))
@@ -74,6 +76,12 @@ class Gate:
 def role_refused(decision: Deny) -> Refused:
     """The identity may not have the role it asks for."""
     return Refused(Refusal.DENIED, decision.message, decision.hint, decision.rule, decision.revision)
+
+
+def revoked(why: str, revision: str) -> Refused:
+    """A Revocation is about this identity."""
+    hint = "Ask who runs it to lift the revocation, or log in anew where only older tokens are revoked."
+    return Refused(Refusal.DENIED, why, hint, RuleRef(), revision)
 
 
 def not_admitted(session: Session, revision: str) -> Refused:

@@ -29,7 +29,7 @@ from tollhouse_core.identity import Session
 from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.evaluate import evaluate
-from tollhouse_core.policy.sessions import admits, role_decision, session_terms
+from tollhouse_core.policy.sessions import admits, role_decision, session_terms, turned_out
 from tollhouse_proxy.guard.approval import ApprovalDesk, Granted
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.house import House
@@ -101,6 +101,8 @@ class SessionJudge:
             return f"no policy gives {self._session.identity.name} the role {self._session.role} any more"
         if self._issuer(bundle) != self._vouched_by:
             return f"the connection does not trust who vouched for {self._session.identity.name} any more"
+        if why := turned_out(bundle, self._session.identity, self._house.clock.now()):
+            return why
         self._admitted_by = bundle.revision
         return ""
 

@@ -1,4 +1,4 @@
-# The image of the operator: tollhouse_core, tollhouse_dialects and tollhouse_operator, and what they need; no proxy.
+# The image of the operator: tollhouse_core, tollhouse_dialects, tollhouse_identity and tollhouse_operator, and what they need; no proxy.
 # Build from the top of the checkout: docker build .
 ARG BASE_IMAGE=docker.io/library/python:3.13-slim-bookworm
 
@@ -15,6 +15,7 @@ COPY README.md LICENSE NOTICE ./
 COPY operator/src operator/src
 COPY proxy_image/src/tollhouse_core proxy_image/src/tollhouse_core
 COPY proxy_image/src/tollhouse_dialects proxy_image/src/tollhouse_dialects
+COPY proxy_image/src/tollhouse_identity proxy_image/src/tollhouse_identity
 RUN /opt/tollhouse/bin/python -m pip install -q --no-deps . \
  && /opt/tollhouse/bin/python -m pip uninstall -q -y pip \
  && /opt/tollhouse/bin/python -m compileall -q /opt/tollhouse/lib \

@@ -11,8 +11,8 @@ from kit.tokens import SigningKey
 from kit.trusting import Trust, provider, trust
 from tollhouse_core.identity import Identity
 from tollhouse_core.secret import Secret
-from tollhouse_proxy.adapters.identity.key_cache import KeySettings
-from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
+from tollhouse_identity.key_cache import KeySettings
+from tollhouse_identity.prover import ProverSettings, TokenProver
 
 QUICK = KeySettings(timeout_seconds=2.0)
 

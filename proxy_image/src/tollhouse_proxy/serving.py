@@ -17,11 +17,11 @@ import ssl
 from tollhouse_core.api.connection import ProxyTlsMode
 from tollhouse_core.api.credentials import Credentials
 from tollhouse_core.policy.bundle import PolicyBundle
+from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.audit.sinks import AuditSinks
 from tollhouse_proxy.adapters.credentials.factory import source_for
 from tollhouse_proxy.adapters.credentials.roles import RoleSources
 from tollhouse_proxy.adapters.credentials.settings import POD_TOKEN, CredentialSettings
-from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.stores import Stores
 from tollhouse_proxy.backend_ca import backend_ca
 from tollhouse_proxy.guard.house import House

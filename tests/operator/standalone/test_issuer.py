@@ -15,9 +15,9 @@ from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.identity import Identity, ServiceAccountName
 from tollhouse_core.secret import Secret
+from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_operator.standalone.issuer import IssuerError, LocalIssuer, Wanted
 from tollhouse_proxy.adapters.clock import SystemClock
-from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.ports.identity import NotProven
 
 HOUR = timedelta(hours=1)

@@ -11,8 +11,8 @@ from kit.clock import SetClock
 from kit.trusting import provider, trust
 from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.identity import Identity, OnBehalfOf, ServiceAccountName
+from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_operator.standalone.issuer import LocalIssuer, Wanted
-from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.ports.identity import NotProven
 
 HOUR = timedelta(hours=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tollhouse_identity.discovery import ApiServer
 from tollhouse_proxy.adapters.folder import folder_stores
-from tollhouse_proxy.adapters.identity.discovery import ApiServer
 from tollhouse_proxy.ports.stores import ApprovalStore, BundleStore, ReportStore, SecretStore
 from tollhouse_proxy.settings import Settings, StoreKind
 

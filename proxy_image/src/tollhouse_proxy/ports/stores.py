@@ -8,15 +8,17 @@ from datetime import datetime
 from typing import Protocol
 
 from tollhouse_core.api.approval_request import ApprovalRequest, Phase
-from tollhouse_core.secret import Secret
+from tollhouse_core.stores import SecretStore, StoreRefused, StoreUnavailable
 
-
-class StoreUnavailable(Exception):
-    """The store cannot answer now (API server away, folder unreadable). Worth trying again."""
-
-
-class StoreRefused(Exception):
-    """The store answered no (RBAC, admission). Trying again will not help. Bounded message."""
+__all__ = [
+    "ApprovalStore",
+    "BundleStore",
+    "ProxyReport",
+    "ReportStore",
+    "SecretStore",
+    "StoreRefused",
+    "StoreUnavailable",
+]
 
 
 class BundleStore(Protocol):
@@ -79,12 +81,4 @@ class ReportStore(Protocol):
 
     async def remove(self, instance: str) -> None:
         """Takes this instance's report away (a clean stop)."""
-        ...
-
-
-class SecretStore(Protocol):
-    """Kubernetes Secrets (or their stand-in files) that the Connection names."""
-
-    async def read(self, name: str) -> Mapping[str, Secret]:
-        """All keys of one Secret. Raises StoreRefused when it is missing or not ours to read."""
         ...

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from tollhouse_core.identity import Identity, OnBehalfOf, Proof, ServiceAccountName
-from tollhouse_proxy.adapters.identity.checks import MAX_GROUPS, is_clean_name, service_account_of
-from tollhouse_proxy.adapters.identity.form import Refused
-from tollhouse_proxy.adapters.identity.trust import TrustedProvider
+from tollhouse_identity.checks import MAX_GROUPS, is_clean_name, service_account_of
+from tollhouse_identity.form import Refused
+from tollhouse_identity.trust import TrustedProvider
 
 MAX_GROUP_NAME = 512
 RESERVED = "system:"

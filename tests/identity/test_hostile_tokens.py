@@ -15,7 +15,7 @@ from joserfc.jwk import OctKey
 from kit.gate import Gate
 from kit.tokens import SigningKey, b64, signing_key
 from tollhouse_core.secret import Secret
-from tollhouse_proxy.adapters.identity.checks import CLAIMS, HEADER, SERVICE_ACCOUNT
+from tollhouse_identity.checks import CLAIMS, HEADER, SERVICE_ACCOUNT
 from tollhouse_proxy.ports.identity import NotProven
 
 Forge = Callable[[Gate], str]

@@ -13,7 +13,7 @@ from kit.gate import Gate
 from kit.issuer import issuing
 from kit.pki import Authority
 from kit.secret_store import MemorySecrets
-from tollhouse_proxy.adapters.identity.prover import TokenProver
+from tollhouse_identity.prover import TokenProver
 from tollhouse_proxy.ports.identity import ProofUnavailable
 
 

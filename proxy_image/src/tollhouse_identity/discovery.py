@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from tollhouse_proxy.adapters.identity.fetch import Fetcher, FetchFailed, is_loopback
-from tollhouse_proxy.adapters.identity.keys import Jwk, keys_of
-from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
+from tollhouse_core.stores import StoreRefused, StoreUnavailable
+from tollhouse_identity.fetch import Fetcher, FetchFailed, is_loopback
+from tollhouse_identity.keys import Jwk, keys_of
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 CLUSTER_KEYS = "/openid/v1/jwks"

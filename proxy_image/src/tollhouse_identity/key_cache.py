@@ -20,8 +20,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tollhouse_core.clock import Clock
-from tollhouse_proxy.adapters.identity.discovery import PublishedKeys
-from tollhouse_proxy.adapters.identity.fetch import FetchFailed
+from tollhouse_identity.discovery import PublishedKeys
+from tollhouse_identity.fetch import FetchFailed
 
 _LOG = logging.getLogger("tollhouse.identity")
 

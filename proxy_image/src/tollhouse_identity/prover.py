@@ -14,29 +14,29 @@ from typing import TypeVar
 from tollhouse_core.api.meta import CaRef
 from tollhouse_core.clock import Clock
 from tollhouse_core.identity import Identity
+from tollhouse_core.proving import NotProven, ProofUnavailable
 from tollhouse_core.secret import Secret
-from tollhouse_proxy.adapters.identity import checks, local_keys
-from tollhouse_proxy.adapters.identity.checks import Presented
-from tollhouse_proxy.adapters.identity.claims import identity_from
-from tollhouse_proxy.adapters.identity.discovery import (
+from tollhouse_core.stores import SecretStore, StoreRefused, StoreUnavailable
+from tollhouse_identity import checks, local_keys
+from tollhouse_identity.checks import Presented
+from tollhouse_identity.claims import identity_from
+from tollhouse_identity.discovery import (
     ApiServer,
     PublishedKeys,
     published_by_api_server,
     published_by_issuer,
 )
-from tollhouse_proxy.adapters.identity.fetch import Fetcher, FetchFailed
-from tollhouse_proxy.adapters.identity.form import CompactToken, Refused, parse_token
-from tollhouse_proxy.adapters.identity.jws import signature_holds
-from tollhouse_proxy.adapters.identity.key_cache import IssuerKeys, KeySettings, KeysUnavailable
-from tollhouse_proxy.adapters.identity.keys import Jwk, candidates
-from tollhouse_proxy.adapters.identity.trust import (
+from tollhouse_identity.fetch import Fetcher, FetchFailed
+from tollhouse_identity.form import CompactToken, Refused, parse_token
+from tollhouse_identity.jws import signature_holds
+from tollhouse_identity.key_cache import IssuerKeys, KeySettings, KeysUnavailable
+from tollhouse_identity.keys import Jwk, candidates
+from tollhouse_identity.trust import (
     DEFAULT_TYPES,
     TrustedProvider,
     Trusting,
     trusted_providers,
 )
-from tollhouse_proxy.ports.identity import NotProven, ProofUnavailable
-from tollhouse_proxy.ports.stores import SecretStore, StoreRefused, StoreUnavailable
 
 _LOG = logging.getLogger("tollhouse.identity")
 T = TypeVar("T")

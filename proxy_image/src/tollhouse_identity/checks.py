@@ -12,8 +12,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tollhouse_proxy.adapters.identity.form import Refused
-from tollhouse_proxy.adapters.identity.trust import ALGORITHMS, TrustedProvider, media_type
+from tollhouse_identity.form import Refused
+from tollhouse_identity.trust import ALGORITHMS, TrustedProvider, media_type
 
 LATEST_TIME = 253402300799.0
 MAX_NAME = 256

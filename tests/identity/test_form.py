@@ -18,9 +18,9 @@ from kit.tokens import b64, signing_key
 from kit.trusting import provider, trust
 from tollhouse_core.identity import Identity
 from tollhouse_core.secret import Secret
-from tollhouse_proxy.adapters.identity.checks import is_clean_name
-from tollhouse_proxy.adapters.identity.form import Refused, decode_base64url, parse_token, strict_json_object
-from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
+from tollhouse_identity.checks import is_clean_name
+from tollhouse_identity.form import Refused, decode_base64url, parse_token, strict_json_object
+from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.ports.identity import NotProven
 
 KEY = signing_key("ES256", "tollhouse-local-1")

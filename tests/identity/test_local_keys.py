@@ -13,8 +13,8 @@ from kit.tokens import SigningKey, signing_key
 from kit.trusting import Trust, provider, trust
 from tollhouse_core.identity import Identity, Proof, ServiceAccountName
 from tollhouse_core.secret import Secret
-from tollhouse_proxy.adapters.identity.key_cache import KeySettings
-from tollhouse_proxy.adapters.identity.prover import ProverSettings, TokenProver
+from tollhouse_identity.key_cache import KeySettings
+from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.ports.identity import NotProven, ProofUnavailable
 
 LOCAL = signing_key("ES256", "tollhouse-local-1")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from jwt import PyJWK
 from jwt.api_jws import PyJWS
 
-from tollhouse_proxy.adapters.identity.keys import Jwk
+from tollhouse_identity.keys import Jwk
 
 
 def signature_holds(token: str, key: Jwk, algorithm: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tollhouse_proxy.adapters.identity.checks import CLAIMS, HEADER, SERVICE_ACCOUNT
+from tollhouse_identity.checks import CLAIMS, HEADER, SERVICE_ACCOUNT
 
-PAGE = Path(__file__).parents[4] / "docs" / "identity.md"
+PAGE = Path(__file__).parents[2] / "docs" / "identity.md"
 
 
 def test_the_page_lists_every_check_in_order() -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from tollhouse_proxy.adapters.identity.form import Refused, strict_json_object
+from tollhouse_identity.form import Refused, strict_json_object
 
 MAX_DOCUMENT_BYTES = 256 * 1024
 MAX_CONTEXTS = 32

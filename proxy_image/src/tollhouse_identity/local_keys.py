@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tollhouse_proxy.adapters.identity.fetch import MAX_DOCUMENT_BYTES
-from tollhouse_proxy.adapters.identity.form import Refused, strict_json_object
-from tollhouse_proxy.adapters.identity.keys import Jwk, keys_of
+from tollhouse_identity.fetch import MAX_DOCUMENT_BYTES
+from tollhouse_identity.form import Refused, strict_json_object
+from tollhouse_identity.keys import Jwk, keys_of
 
 KEY_ID_PREFIX = "tollhouse-local-"
 CLUSTER_ISSUER = "https://kubernetes.default.svc"

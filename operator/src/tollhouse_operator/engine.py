@@ -19,6 +19,7 @@ from tollhouse_operator.reconcile.approvals import reconcile_approval
 from tollhouse_operator.reconcile.bundles import reconcile_bundles
 from tollhouse_operator.reconcile.connection_status import reconcile_connection_status
 from tollhouse_operator.reconcile.desk import Desk, utc_now
+from tollhouse_operator.reconcile.notifications import reconcile_notifications
 from tollhouse_operator.reconcile.objects import reconcile_objects
 from tollhouse_operator.reconcile.policy_status import reconcile_policy_statuses
 from tollhouse_operator.reconcile.standing import reconcile_standing
@@ -49,6 +50,8 @@ class Engine:
         self.statuses: Work[Key] = Work("status of", self._status)
         self.policies: Work[str] = Work("policy statuses of", self._policies)
         self.approvals: Work[Key] = Work("request", self._approval)
+        # Receivers may be slow: nothing else waits for them.
+        self.notifications: Work[Key] = Work("notifications of", self._notifications)
         self.standing: Work[str] = Work("standing of", self._standing)
         self.desk = Desk(
             settings=settings,
@@ -65,7 +68,15 @@ class Engine:
     @property
     def works(self) -> tuple[Work[Any], ...]:
         """All queues."""
-        return (self.bundles, self.objects, self.statuses, self.policies, self.approvals, self.standing)
+        return (
+            self.bundles,
+            self.objects,
+            self.statuses,
+            self.policies,
+            self.approvals,
+            self.notifications,
+            self.standing,
+        )
 
     def start(self) -> None:
         """Begins to look at everything from time to time."""
@@ -94,7 +105,7 @@ class Engine:
             for policy in await self.cluster.list(resources.ACCESS_POLICIES, namespace):
                 self.bundles.add(_key(policy)[0])
             for request in await self.cluster.list(resources.APPROVAL_REQUESTS, namespace):
-                self.approvals.add(_key(request))
+                self.look_at_request(_key(request))
         self.standing.add("all")
 
     def look_at_connection(self, key: Key) -> None:
@@ -120,7 +131,12 @@ class Engine:
         """A proxy of that Connection is gone, perhaps with an operation that waited."""
         for request in await self.cluster.list(resources.APPROVAL_REQUESTS, key[0]):
             if request["spec"].get("connection") == key[1]:
-                self.approvals.add(_key(request))
+                self.look_at_request(_key(request))
+
+    def look_at_request(self, key: Key) -> None:
+        """An ApprovalRequest is new, changed or gone."""
+        self.approvals.add(key)
+        self.notifications.add(key)
 
     def _watched(self, namespace: str | None) -> tuple[str | None, ...]:
         """What to list for `namespace` (None: all): never what this operator may not read."""
@@ -155,6 +171,9 @@ class Engine:
 
     async def _approval(self, key: Key) -> float | None:
         return await reconcile_approval(self.desk, key)
+
+    async def _notifications(self, key: Key) -> float | None:
+        return await reconcile_notifications(self.desk, key)
 
     async def _standing(self, _: str) -> None:
         await reconcile_standing(self.desk)

@@ -63,7 +63,7 @@ class OurObjects:
         """That request."""
         metadata = event["object"]["metadata"]
         if self._engine.watches(metadata["namespace"]):
-            self._engine.approvals.add((metadata["namespace"], metadata["name"]))
+            self._engine.look_at_request((metadata["namespace"], metadata["name"]))
 
     def _news(self, event: Mapping[str, Any]) -> bool:
         metadata = event["object"]["metadata"]

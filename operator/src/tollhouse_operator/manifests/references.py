@@ -21,9 +21,8 @@ def secret_names(connection: Connection, others: Iterable[BaseModel]) -> tuple[s
     `others`: the specs of the IdentityProviders and AuditSinks of the Connection. The serving
     certificate is not among them: it is mounted.
     """
-    spec = connection.spec.model_copy(
-        update={"proxy": connection.spec.proxy.model_copy(update={"tls": None})}
-    )
+    own = connection.spec.proxy.model_copy(update={"tls": None})
+    spec = _of_proxies(connection).model_copy(update={"proxy": own})
     found: set[str] = set()
     for root in (spec, *others):
         for value in _within(root):
@@ -38,12 +37,17 @@ def secret_names(connection: Connection, others: Iterable[BaseModel]) -> tuple[s
 def destinations(connection: Connection, others: Iterable[BaseModel]) -> tuple[Destination, ...]:
     """Every host and port that the Connection, its providers and its sinks name."""
     found: set[Destination] = set()
-    for root in (connection.spec, *others):
+    for root in (_of_proxies(connection), *others):
         for value in _within(root):
             destination = _destination(value)
             if destination is not None:
                 found.add(destination)
     return tuple(sorted(found))
+
+
+def _of_proxies(connection: Connection) -> BaseModel:
+    """Without what only the operator reads and reaches."""
+    return connection.spec.model_copy(update={"notify": ()})
 
 
 def _destination(value: object) -> Destination | None:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from tollhouse_core.api.masking import MaskAction
 from tollhouse_core.api.meta import ApiObject, LabelName, ObjectName, PersonName, Status, Word
+from tollhouse_core.api.notifying import Receivers
 from tollhouse_core.api.quantities import Duration, PositiveDuration, Quantity
 from tollhouse_core.api.selection import ConnectionSelection
 from tollhouse_core.api.selectors import TABLES_HELP, Globs, Selecting
@@ -265,6 +266,13 @@ class AccessPolicySpec(ApiModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         description="What it says. Deny goes before approval, approval before allow; what no rule allows is "
         "denied. Rules of all policies add up and their order never matters.",
+    )
+
+    notify: Receivers = Field(
+        default=(),
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        description="Whom the operator tells about requests for approval that rules of this policy make, "
+        "beside the Connection's own receivers. Absent: nobody else.",
     )
 
     @model_validator(mode="after")

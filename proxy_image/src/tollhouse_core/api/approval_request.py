@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from tollhouse_core.api.access_policy import Approvers, Escalation, Grant, ServiceAccountSubject
 from tollhouse_core.api.meta import ApiObject, Digest, LabelName, ObjectName, Status, Time, Word
+from tollhouse_core.api.notifying import NotifyOn
 from tollhouse_core.api.shape import ApiModel, CelRule, cel_name, wire_name
 
 ProvenName = Annotated[str, Field(min_length=1, max_length=512)]
@@ -208,6 +209,34 @@ ApprovalRequestSpec.cel = tuple(
 )
 
 
+class NotificationState(StrEnum):
+    """What became of a message to a receiver."""
+
+    PENDING = "Pending"
+    DELIVERED = "Delivered"
+    GIVEN_UP = "GivenUp"
+
+
+class NotificationRecord(ApiModel):
+    """One message to one receiver."""
+
+    receiver: Annotated[str, Field(max_length=128)] = Field(
+        description="`connection/` or `policy/`, and the name it has in that one's `notify`."
+    )
+    event: NotifyOn = Field(description="What it is told.")
+    state: NotificationState = Field(
+        default=NotificationState.PENDING,
+        description="Pending: it is tried again. Delivered: the receiver took it. GivenUp: for an hour it "
+        "did not.",
+    )
+    attempts: Annotated[int, Field(ge=0)] = Field(default=0, description="How often it was tried.")
+    first_at: Time = Field(description="When it was tried first (RFC 3339).")
+    next_at: Time | None = Field(default=None, description="When it is tried again. Absent: it is not.")
+    problem: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="Why the last attempt failed. Absent: it did not."
+    )
+
+
 class ApprovalRequestStatus(Status):
     """Where the request is."""
 
@@ -228,6 +257,9 @@ class ApprovalRequestStatus(Status):
     )
     first_used_at: Time | None = Field(
         default=None, description="When a grant opened its first operation; its time runs from here."
+    )
+    notifications: tuple[NotificationRecord, ...] = Field(
+        default=(), max_length=256, description="Who was told what. Absent: nobody is to be told."
     )
 
 

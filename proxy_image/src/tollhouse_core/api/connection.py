@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from tollhouse_core.api.credentials import Credentials
 from tollhouse_core.api.meta import ApiObject, ObjectName, SecretRef, Status, Word
+from tollhouse_core.api.notifying import Receivers
 from tollhouse_core.api.quantities import PortNumber, PositiveDuration, Quantity
 from tollhouse_core.api.shape import ApiModel, EachOnce, ExactlyOne, Holds, Shape
 from tollhouse_core.api.targets import (
@@ -188,6 +189,11 @@ class ConnectionSpec(ApiModel):
     )
     proxy: ProxySettings = Field(
         default=ProxySettings(), description="How the proxy is run. Absent: two replicas that require TLS."
+    )
+    notify: Receivers = Field(
+        default=(),
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        description="Whom the operator tells about requests for approval on this Connection. Absent: nobody.",
     )
     audit: AuditSettings = Field(
         default=AuditSettings(),

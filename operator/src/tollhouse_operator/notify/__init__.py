@@ -1,0 +1,1 @@
+"""Telling people outside of the cluster about ApprovalRequests: what, when again, and how it is sent."""

@@ -13,7 +13,7 @@ from tollhouse_core.api import parse_object
 from tollhouse_core.api.access_policy import AccessPolicy
 from tollhouse_core.api.approval_request import ApprovalRequest, Decision, Phase, Vote
 from tollhouse_core.api.revocation import ClusterRevocation, Revocation
-from tollhouse_core.audit.event import Event
+from tollhouse_core.audit.event import Brief, Event, event_of
 from tollhouse_core.identity import Identity, Proof, Session
 from tollhouse_core.operation import Access, AccessKind, Operation, Resource, Verb
 from tollhouse_core.policy.bundle import build_bundle
@@ -52,10 +52,10 @@ class ListSink:
         self.events: list[Event] = []
         self.broken = False
 
-    def accept(self, event: Event) -> None:
+    def accept(self, event: Event | Brief) -> None:
         if self.broken:
             raise AuditUnavailable("the disk is full")
-        self.events.append(event)
+        self.events.append(event_of(event) if isinstance(event, tuple) else event)
 
     async def flush(self) -> None: ...
 

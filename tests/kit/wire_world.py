@@ -37,7 +37,14 @@ from tollhouse_proxy.exchange import Target, TlsMode
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.ports.credentials import Credential
 from tollhouse_proxy.ports.identity import NotProven
-from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, SessionNotAllowed, Waiting
+from tollhouse_proxy.ports.judging import (
+    Completion,
+    FactLookup,
+    Overrun,
+    SessionNotAllowed,
+    Standing,
+    Waiting,
+)
 from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.conversation import Surroundings
 from tollhouse_proxy.protocols.postgres.factory import PostgresFactory
@@ -116,6 +123,23 @@ class ScriptedJudge:
         if asyncio.iscoroutine(said):
             said.close()
         return None if isinstance(said, Refused) else self.gate.obligations
+
+    @property
+    def principal(self) -> str:
+        return self.session.id
+
+    def standing(self, permitted: Permitted, operation: Operation) -> None:
+        return None
+
+    def repeat(
+        self, standing: Standing, text: str, parameters: tuple[str | None, ...], now_monotonic: float
+    ) -> None:
+        return None
+
+    def repeated(
+        self, standing: Standing, number: int, rows: int, size: int, tag: str, now_monotonic: float
+    ) -> bool:
+        return False
 
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         self.rows += rows

@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tollhouse_core.audit.event import Event, EventKind
+from tollhouse_core.audit.event import PLACE, Brief, Event, EventKind, Form, event_of
 
 CHAIN_PREFIX = b"tollhouse audit session v1\n"
 TRAIL_PREFIX = b"tollhouse audit trail v1\n"
@@ -38,6 +38,11 @@ LINES_BETWEEN_SIGNATURES = 1000
 
 ENDS = frozenset({EventKind.SESSION_CLOSED, EventKind.SESSION_REFUSED})
 """Kinds after which a session has no further event."""
+
+_LINE = (
+    b'{"session":%b,"sequence":%d,"kind":"%b","time":%b,"data":%b,"previous":"%b",'
+    b'"trail":{"writer":%b,"line":%d,"previous":"%b"}}'
+)
 
 Encode = Callable[[object], bytes]
 """Encodes plain JSON values and times (RFC 3339), in the order they are in, without white space."""
@@ -91,9 +96,12 @@ class Chain:
         self._heads: dict[str, str] = {}
         self._line = 0
         self._trail = trail_start(writer)
+        self._writer_encoded = self._encode_any(writer)
 
-    def seal(self, event: Event) -> bytes:
+    def seal(self, event: Event | Brief) -> bytes:
         """The event's line, newline included."""
+        if isinstance(event, tuple):
+            return self._seal_brief(event)
         body = self._encode_any(
             {
                 "session": event.session,
@@ -105,23 +113,55 @@ class Chain:
                 "trail": {"writer": self._writer, "line": self._line, "previous": self._trail},
             }
         )
+        return self._sealed(body, event.kind, event.session)
+
+    def _seal_brief(self, brief: Brief) -> bytes:
+        """The very bytes that its Event would become; what is constant in its form is encoded once."""
+        form, session, sequence, time, values = brief
+        encode = self._encode
+        laid = form.laid
+        layout = laid[1] if laid is not None and laid[0] is encode else self._lay_out(form)
+        try:
+            data = layout % tuple(map(encode, values))
+            name, moment = encode(session), encode(time)
+        except Exception:
+            return self.seal(event_of(brief))  # a value the fast encoder will not take
+        previous = self._heads.get(session) or session_start(session)
+        body = _LINE % (
+            *(name, sequence, form.kind.encode(), moment, data, previous.encode()),
+            *(self._writer_encoded, self._line, self._trail.encode()),
+        )
+        return self._sealed(body, form.kind, session)
+
+    def _lay_out(self, form: Form) -> bytes:
+        parts = [
+            self._encode_any(name).replace(b"%", b"%%")
+            + b":"
+            + (b"%b" if value is PLACE else self._encode_any(value).replace(b"%", b"%%"))
+            for name, value in form.fields
+        ]
+        layout = b"{" + b",".join(parts) + b"}"
+        form.laid = (self._encode, layout)
+        return layout
+
+    def _sealed(self, body: bytes, kind: EventKind, session: str) -> bytes:
         digest = hashlib.sha256(body).hexdigest()
-        self._advance(event, digest)
-        signature = b"" if self._signer is None else self._signature(self._signer, event, digest)
+        self._advance(kind, session, digest)
+        signature = b"" if self._signer is None else self._signature(self._signer, kind, session, digest)
         return b'%b,"hash":"%b"%b}\n' % (body[:-1], digest.encode(), signature)
 
-    def _advance(self, event: Event, digest: str) -> None:
-        if event.kind in ENDS:
-            self._heads.pop(event.session, None)
+    def _advance(self, kind: EventKind, session: str, digest: str) -> None:
+        if kind in ENDS:
+            self._heads.pop(session, None)
         else:
-            self._heads[event.session] = digest
+            self._heads[session] = digest
         self._trail = digest
         self._line += 1
 
-    def _signature(self, signer: Signer, event: Event, digest: str) -> bytes:
-        if event.kind not in ENDS and self._line % LINES_BETWEEN_SIGNATURES:
+    def _signature(self, signer: Signer, kind: EventKind, session: str, digest: str) -> bytes:
+        if kind not in ENDS and self._line % LINES_BETWEEN_SIGNATURES:
             return b""
-        value = signer.sign(head_message(event.session, digest))
+        value = signer.sign(head_message(session, digest))
         return b',"signature":{"key":"%b","value":"%b"}' % (signer.key_id.encode(), value.hex().encode())
 
     def _encode_any(self, value: object) -> bytes:

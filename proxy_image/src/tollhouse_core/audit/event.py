@@ -2,6 +2,9 @@
 
 Every session is a chain of Events: `sequence` counts from 0 without a gap, and each event is
 sealed with the hash of the one before it (`tollhouse_core.audit.chain`).
+
+An Event can be handed on as a Brief: a Form, which holds what many events have in common, and the
+values that are this one's own. A Brief says exactly what its Event says, and costs a tuple.
 """
 
 from __future__ import annotations
@@ -40,3 +43,30 @@ class Event:
     sequence: int
     time: datetime
     data: Mapping[str, object] = field(default_factory=dict)
+
+
+class Form:
+    """The data of events that differ in a few values only: (name, value) in their order, PLACE where an
+    event's own value stands. `laid` is the encoder's own: the constant parts, encoded once."""
+
+    __slots__ = ("fields", "kind", "laid")
+
+    def __init__(self, kind: EventKind, fields: tuple[tuple[str, object], ...]) -> None:
+        self.kind = kind
+        self.fields = fields
+        self.laid: tuple[object, bytes] | None = None
+
+
+PLACE = object()
+"""Stands in a Form where a value of the event's own goes."""
+
+Brief = tuple[Form, str, int, datetime, tuple[object, ...]]
+"""(form, session, sequence, time, own values in the order of their places)."""
+
+
+def event_of(brief: Brief) -> Event:
+    """What a Brief says, in full."""
+    form, session, sequence, time, values = brief
+    own = iter(values)
+    data = {name: next(own) if value is PLACE else value for name, value in form.fields}
+    return Event(form.kind, session, sequence, time, data)

@@ -20,7 +20,7 @@ from tollhouse_core.identity import Identity, Session
 from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.evaluate import evaluate
-from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, Waiting
+from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, Standing, Waiting
 
 DRY = "explained, not run"
 
@@ -108,6 +108,27 @@ class DryJudge:
     def again(self, permitted: Permitted, operation: Operation) -> None:
         """Nothing is ever permitted."""
         return
+
+    @property
+    def principal(self) -> str:
+        """Nothing is remembered."""
+        return ""
+
+    def standing(self, permitted: Permitted, operation: Operation) -> None:
+        """Nothing is ever permitted."""
+        return
+
+    def repeat(
+        self, standing: Standing, text: str, parameters: tuple[str | None, ...], now_monotonic: float
+    ) -> None:
+        """Nothing stands."""
+        return
+
+    def repeated(
+        self, standing: Standing, number: int, rows: int, size: int, tag: str, now_monotonic: float
+    ) -> bool:
+        """Nothing stands."""
+        return False
 
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         """Nothing goes out."""

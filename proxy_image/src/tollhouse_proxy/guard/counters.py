@@ -21,6 +21,10 @@ class Counters:
         self.bytes = 0
         self._matched: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
+    def row(self, rule: RuleRef) -> dict[str, int] | None:
+        """A rule's own row, for who counts there often; None for no rule."""
+        return self._matched[f"{rule.policy}/{rule.rule}"] if rule.rule else None
+
     def enforced(self, rule: RuleRef) -> None:
         """A rule in mode Enforce decided."""
         if rule.rule:

@@ -15,20 +15,16 @@ class InForce:
 
     def __init__(self, languages: Mapping[str, PolicyLanguage]) -> None:
         self._languages = languages
-        self._bundle: PolicyBundle | None = None
+        self.bundle: PolicyBundle | None = None
+        """The bundle in force. Only `offer` sets it."""
         self._listeners: list[Listener] = []
         self.problem = ""
         """Why the last bundle that came was not taken; "" when it was."""
 
     @property
-    def bundle(self) -> PolicyBundle | None:
-        """The bundle in force."""
-        return self._bundle
-
-    @property
     def revision(self) -> str:
         """Its revision; "" when there is none."""
-        return self._bundle.revision if self._bundle else ""
+        return self.bundle.revision if self.bundle else ""
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Calls `listener` after each change, in the order of registration; returns the way to stop."""
@@ -49,7 +45,7 @@ class InForce:
         self.problem = ""
         if bundle.revision == self.revision:
             return False
-        self._bundle = bundle
+        self.bundle = bundle
         for listener in tuple(self._listeners):
             listener(bundle)
         return True

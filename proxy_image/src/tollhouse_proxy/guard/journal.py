@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tollhouse_core.audit.event import Event, EventKind
+from tollhouse_core.audit.event import Event, EventKind, Form
 from tollhouse_core.clock import Clock
 from tollhouse_proxy.ports.audit import AuditSink
 
@@ -22,3 +22,9 @@ class Journal:
         """Hands one event to the sink. Raises AuditUnavailable; the number is then not used up."""
         self._sink.accept(Event(kind, self._session_id, self._next, self._clock.now(), data))
         self._next += 1
+
+    def brief(self, form: Form, values: tuple[object, ...]) -> None:
+        """The same for an event of a form."""
+        number = self._next
+        self._sink.accept((form, self._session_id, number, self._clock.now(), values))
+        self._next = number + 1

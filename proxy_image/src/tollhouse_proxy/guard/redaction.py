@@ -24,10 +24,7 @@ class Redactor:
 
     def __call__(self, operation: Operation, bundle: PolicyBundle | None) -> Operation:
         """The operation as it may be recorded."""
-        if bundle is not self._bundle:
-            self._bundle = bundle
-            self._scanners = _scanners(bundle)
-        if not self._scanners:
+        if not self.redacts(bundle):
             return operation
         return replace(
             operation,
@@ -35,6 +32,17 @@ class Redactor:
             canonical=self._scan(operation.canonical),
             parameters=tuple(None if value is None else self._scan(value) for value in operation.parameters),
         )
+
+    def redacts(self, bundle: PolicyBundle | None) -> bool:
+        """Whether anything of a text may have to be hidden under this bundle."""
+        if bundle is not self._bundle:
+            self._bundle = bundle
+            self._scanners = _scanners(bundle)
+        return bool(self._scanners)
+
+    def text(self, text: str, bundle: PolicyBundle | None) -> str:
+        """One text as it may be recorded."""
+        return self._scan(text) if self.redacts(bundle) else text
 
     def _scan(self, text: str) -> str:
         for scanner in self._scanners:

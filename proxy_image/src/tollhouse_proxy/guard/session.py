@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from tollhouse_core.audit.event import EventKind
 from tollhouse_core.decision import (
@@ -36,23 +37,23 @@ from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.journal import Journal
 from tollhouse_proxy.guard.limits import Exceeded, Meter, limit_message, retry_hint
 from tollhouse_proxy.guard.records import decision_record, operation_record
+from tollhouse_proxy.guard.standing import COMPLETED, Standing, standing_for
 from tollhouse_proxy.guard.vouching import issuer_of
 from tollhouse_proxy.ports.audit import AuditUnavailable
 from tollhouse_proxy.ports.judging import Completion, FactLookup, Outcome, Overrun, Waiting
+from tollhouse_proxy.ports.judging import Standing as JudgeStanding
 
 _log = logging.getLogger("tollhouse.guard")
 
+
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 _TURNED_DOWN = {Refusal.DENIED: ("deny", "denied"), Refusal.LIMIT: ("limit", "limited")}
 """Refusals that audit and counters know by the same words as those without people."""
 
 
-@dataclass(slots=True)
-class _Running:
-    """A permitted operation that has not ended yet."""
-
-    limits: tuple[Limit, ...]
-    started: float
+_Running = tuple[tuple[Limit, ...], float]
+"""A permitted operation that has not ended yet: its limits, and when it began (monotonic seconds)."""
 
 
 class SessionJudge:
@@ -70,6 +71,8 @@ class SessionJudge:
         self._admitted_by = house.in_force.revision
         self._vouched_by = self._issuer(house.in_force.bundle)
         self._closed = False
+        terms = replace(session, id="", address="", started_at=_ANY_TIME)
+        self._principal = repr(terms)
 
     @property
     def revision(self) -> str:
@@ -151,6 +154,95 @@ class SessionJudge:
         allow = Allow(permitted.revision, permitted.rule, permitted.obligations, cacheable=True)
         return self._settle(operation, allow)
 
+    @property
+    def principal(self) -> str:
+        """See the port."""
+        bundle = self._house.in_force.bundle
+        reads_address = bundle is not None and any(
+            "session.address" in rule.head.condition.reads
+            for rule in bundle.rules
+            if rule.head.condition is not None
+        )
+        return self._principal + (self._session.address if reads_address else "")
+
+    def standing(self, permitted: Permitted, operation: Operation) -> Standing | None:
+        """See the port."""
+        bundle = self._house.in_force.bundle
+        if bundle is None or not permitted.cacheable or permitted.revision != bundle.revision:
+            return None
+        redacts = self._house.redactor.redacts(bundle)
+        bare = replace(operation, text="", canonical="", parameters=())
+        return standing_for(bundle, permitted, bare, self._counters.row(permitted.rule), redacts=redacts)
+
+    def repeat(
+        self, standing: JudgeStanding, text: str, parameters: tuple[str | None, ...], now_monotonic: float
+    ) -> int | Permitted | Refused | None:
+        """See the port."""
+        assert isinstance(standing, Standing)
+        if standing.bundle is not self._house.in_force.bundle or self._closed:
+            return None
+        if standing.limits and (unusual := self._count_again(standing, text, parameters)) is not None:
+            return unusual
+        number = self._next_operation
+        try:
+            self._record_again(standing, number, text, parameters)
+        except AuditUnavailable as error:
+            if not standing.limits:
+                return None  # judged anew, it is refused in so many words
+            self._next_operation = number + 1
+            return self._unrecorded(error)
+        self._next_operation = number + 1
+        self._counters.operations["allowed"] += 1
+        if standing.matched is not None:
+            standing.matched["enforced"] += 1
+        self._running[number] = (standing.limits, now_monotonic)
+        return number
+
+    def _record_again(
+        self, standing: Standing, number: int, text: str, parameters: tuple[str | None, ...]
+    ) -> None:
+        if standing.redacts:
+            hide, bundle = self._house.redactor.text, standing.bundle
+            text = hide(text, bundle)
+            parameters = tuple(None if value is None else hide(value, bundle) for value in parameters)
+        if parameters:
+            self._journal.brief(standing.bound_form, (number, text, parameters))
+        else:
+            self._journal.brief(standing.form, (number, text))
+
+    def _count_again(
+        self, standing: Standing, text: str, parameters: tuple[str | None, ...]
+    ) -> Permitted | Refused | None:
+        """Limits count; None where none has anything to say."""
+        if not standing.operation.counted:
+            return None
+        operation = replace(standing.operation, text=text, canonical=text, parameters=parameters)
+        try:
+            observed = self._meter.count_query(standing.limits)
+        except Exceeded as exceeded:
+            return self._limited_now(operation, exceeded)
+        if not observed:
+            return None
+        permitted = standing.permitted
+        allow = Allow(permitted.revision, permitted.rule, permitted.obligations, observed, cacheable=True)
+        return self._settle(operation, allow, counted=True)
+
+    def repeated(
+        self, standing: JudgeStanding, number: int, rows: int, size: int, tag: str, now_monotonic: float
+    ) -> bool:
+        """See the port. Raises AuditUnavailable as `completed` does."""
+        assert isinstance(standing, Standing)
+        if standing.bundle is not self._house.in_force.bundle:
+            return False
+        counters = self._counters
+        counters.rows += rows
+        counters.bytes += size
+        running = self._running.pop(number, None)
+        if running is not None:
+            duration = round((now_monotonic - running[1]) * 1000, 3)
+            self._journal.brief(COMPLETED, (number, tag, rows, size, duration))
+        return True
+
     def foresee(self, operation: Operation) -> Obligations | None:
         """See the port. A condition on an unknown fact counts as the stricter outcome."""
         bundle = self._house.in_force.bundle
@@ -167,9 +259,9 @@ class SessionJudge:
         self._counters.rows += rows
         self._counters.bytes += size
         running = self._running.get(operation_id)
-        if running is None or not running.limits:
+        if running is None or not running[0]:
             return None
-        exceeded = self._meter.spend(running.limits, rows, size)
+        exceeded = self._meter.spend(running[0], rows, size)
         if exceeded is None:
             return None
         return Overrun(
@@ -185,7 +277,7 @@ class SessionJudge:
         running = self._running.pop(completion.operation_id, None)
         if running is None:
             return
-        duration = (self._house.clock.monotonic() - running.started) * 1000
+        duration = (self._house.clock.monotonic() - running[1]) * 1000
         self._journal.write(
             EventKind.OPERATION_COMPLETED,
             {
@@ -250,7 +342,7 @@ class SessionJudge:
         self._journal.write(EventKind.OPERATION_DECIDED, record)
         self._counters.operations["allowed"] += 1
         self._counters.enforced(decision.rule)
-        self._running[number] = _Running(decision.obligations.limits, self._house.clock.monotonic())
+        self._running[number] = (decision.obligations.limits, self._house.clock.monotonic())
         notices = tuple(
             f"policy {seen.rule.policy}, rule {seen.rule.rule} (Warn): {seen.message or seen.would}"
             for seen in observed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tollhouse_core.audit.event import Event
+from tollhouse_core.audit.event import Brief, Event
 
 
 class AuditUnavailable(Exception):
@@ -18,7 +18,7 @@ class AuditSink(Protocol):
     queue is full or the sink behind it has failed (fail closed).
     """
 
-    def accept(self, event: Event) -> None:
+    def accept(self, event: Event | Brief) -> None:
         """Takes the event, or raises AuditUnavailable."""
         ...
 

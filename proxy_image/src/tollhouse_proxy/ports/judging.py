@@ -50,6 +50,18 @@ class Overrun:
     revision: str = ""
 
 
+class Standing(Protocol):
+    """A verdict that may be given again and again to whoever it was given to. Only its Judge looks inside.
+
+    `counts_results`: limits count the rows or bytes that go out, so `spent` must be asked before they go.
+    """
+
+    @property
+    def counts_results(self) -> bool:
+        """See the class."""
+        ...
+
+
 class Judge(Protocol):
     """The one door through which every operation goes.
 
@@ -74,6 +86,32 @@ class Judge(Protocol):
         """The verdict for running the same thing once more from a cache: audited and counted
         against limits like any other. None when it must be judged anew (revision moved, or
         the verdict was not cacheable)."""
+        ...
+
+    @property
+    def principal(self) -> str:
+        """What decisions of this session depend on besides statement and bundle: sessions that have it in
+        common get the same ones."""
+        ...
+
+    def standing(self, permitted: Permitted, operation: Operation) -> Standing | None:
+        """The verdict as one that may be given again for statements which differ from `operation` in text
+        and parameters alone; None where it may not (see `again`)."""
+        ...
+
+    def repeat(
+        self, standing: Standing, text: str, parameters: tuple[str | None, ...], now_monotonic: float
+    ) -> int | Permitted | Refused | None:
+        """`again` for a standing verdict, its text and parameters being those of this run: the operation's
+        number; Permitted where there is more to say, Refused where a limit is used up. None: it must be
+        judged anew, and nothing was counted or recorded."""
+        ...
+
+    def repeated(
+        self, standing: Standing, number: int, rows: int, size: int, tag: str, now_monotonic: float
+    ) -> bool:
+        """`spent` and `completed` in one, for an operation that simply ran and whose results nothing but
+        the counters count. False: the bundle has moved meanwhile, and nothing was done."""
         ...
 
     def foresee(self, operation: Operation) -> Obligations | None:

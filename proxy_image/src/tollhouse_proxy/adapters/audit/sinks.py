@@ -12,7 +12,7 @@ import msgspec
 from tollhouse_core.api.audit_sink import AuditSinkSpec
 from tollhouse_core.api.connection import WhenUnavailable
 from tollhouse_core.audit.chain import Chain, Signer
-from tollhouse_core.audit.event import Event
+from tollhouse_core.audit.event import Brief, Event
 from tollhouse_proxy.adapters.audit.channel import Channel
 from tollhouse_proxy.adapters.audit.lines import FileOutput, LineOutput, standard_output
 from tollhouse_proxy.adapters.audit.spool import DEFAULT_BYTES, Spool
@@ -96,7 +96,7 @@ class AuditSinks:
         """Obeys the Connection's `audit.whenUnavailable` from now on."""
         self._writer.may_spool = when_unavailable is WhenUnavailable.SPOOL
 
-    def accept(self, event: Event) -> None:
+    def accept(self, event: Event | Brief) -> None:
         """See the port."""
         writer = self._writer
         if writer.failure or self._closed:

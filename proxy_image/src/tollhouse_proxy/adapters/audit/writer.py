@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from tollhouse_core.audit.chain import Chain
-from tollhouse_core.audit.event import Event
+from tollhouse_core.audit.event import Brief, Event
 from tollhouse_proxy.adapters.audit.channel import Channel
 
 LINGER_SECONDS = 0.002
@@ -37,7 +37,7 @@ class Writer:
         self._sealed = 0
         self.idle = False
         self.may_spool = False
-        self.queue: deque[Event] = deque()
+        self.queue: deque[Event | Brief] = deque()
         self.failure = ""
         self.written = 0
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
@@ -98,7 +98,7 @@ class Writer:
             self._urgent.wait(LINGER_SECONDS)
         self._urgent.clear()
 
-    def _take(self) -> list[Event]:
+    def _take(self) -> list[Event | Brief]:
         queue = self.queue
         return [queue.popleft() for _ in range(min(len(queue), BATCH_EVENTS))]
 

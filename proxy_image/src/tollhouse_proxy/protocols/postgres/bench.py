@@ -45,6 +45,11 @@ class Bench:
         """Whether a verdict is outstanding."""
         return self._waiting
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no verdict is outstanding, or was given and not taken."""
+        return not self._waiting and self._settled is None and self._failed is None
+
     def verdict(self, operation: Operation, question: Question | None) -> Verdict | None:
         """The verdict; None: ask again with the same operation when something has happened. `question` is
         the statement for the planner. Raises FactFailed."""

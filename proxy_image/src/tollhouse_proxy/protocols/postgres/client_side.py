@@ -15,7 +15,7 @@ from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.extended import ExecuteTask, ParseTask, check_length, check_name
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
 from tollhouse_proxy.protocols.postgres.names import Portal
-from tollhouse_proxy.protocols.postgres.simple import SimpleCache, SimpleQuery
+from tollhouse_proxy.protocols.postgres.simple import SimpleQuery
 from tollhouse_proxy.protocols.postgres.sql.statement import EffectKind
 from tollhouse_proxy.protocols.postgres.wire import frontend
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
@@ -44,15 +44,14 @@ class ClientSide:
     """Deals with what the client sends once it is logged in."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self.desk = desk
         self._state = desk.state
         self._framer = Framer("a client", frontend.CAPS)
-        self._cache = SimpleCache()
         self._task: Task | None = None
         self._ended = False
         self._held = False
         self._handlers: dict[int, Callable[[bytes], Task | None]] = {
-            frontend.QUERY: lambda message: SimpleQuery(desk, self._cache, message),
+            frontend.QUERY: lambda message: SimpleQuery(desk, message),
             frontend.PARSE: lambda message: ParseTask(desk, message),
             frontend.EXECUTE: lambda message: ExecuteTask(desk, message),
             frontend.BIND: self._bind,
@@ -68,15 +67,20 @@ class ClientSide:
         return self._task is not None
 
     @property
+    def quiet(self) -> bool:
+        """Whether nothing of what came is left to be dealt with."""
+        return self._task is None and not self._framer.waiting and not self._ended and not self._held
+
+    @property
     def hungry(self) -> bool:
         """Whether the client should be read further. With no message in hand, what waits is the
         beginning of one, bounded by its own kind: its end must be read, however long it is."""
-        return not self._held or self._framer.waiting < MAX_WAITING or self._desk.bench.waiting
+        return not self._held or self._framer.waiting < MAX_WAITING or self.desk.bench.waiting
 
     def feed(self, data: bytes) -> None:
         """Takes a chunk. Raises ProtocolError when the client breaks the protocol."""
         self._framer.feed(data)
-        if self._framer.waiting > MAX_WHILE_ASKING and self._desk.bench.waiting:
+        if self._framer.waiting > MAX_WHILE_ASKING and self.desk.bench.waiting:
             raise ProtocolError("too much was sent behind a statement that waits for approval")
         self.pump()
 
@@ -119,11 +123,11 @@ class ClientSide:
         elif self._state.copy_in:
             self._in_copy(kind)
         elif not self._state.skipping:
-            self._desk.bench.reset()
+            self.desk.bench.reset()
             try:
                 self._task = self._handlers[kind](message)
             except Turned as turned:
-                self._desk.refuse_extended(turned.words)
+                self.desk.refuse_extended(turned.words)
 
     # ------------------------------------------------------------ extended protocol
 
@@ -180,7 +184,7 @@ class ClientSide:
     # ------------------------------------------------------------ the rest
 
     def _function_call(self) -> None:
-        self._desk.refuse_query(refuse.error("42501", _FUNCTION_CALL, "", _FUNCTION_HINT))
+        self.desk.refuse_query(refuse.error("42501", _FUNCTION_CALL, "", _FUNCTION_HINT))
 
     def _copy(self, kind: int, message: bytes) -> None:
         if not self._state.copy_in:

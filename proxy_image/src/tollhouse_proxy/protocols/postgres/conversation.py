@@ -8,7 +8,7 @@ does not belong to the state it comes in ends the session.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -51,8 +51,11 @@ from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.client_login import ClientLogin, LoginTaken
 from tollhouse_proxy.protocols.postgres.client_side import ClientSide
 from tollhouse_proxy.protocols.postgres.content import ContentHeld
+from tollhouse_proxy.protocols.postgres.decisions import Decisions
 from tollhouse_proxy.protocols.postgres.desk import Desk
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.lane import Lane
+from tollhouse_proxy.protocols.postgres.memory import Memory
 from tollhouse_proxy.protocols.postgres.replies import HiddenColumn
 from tollhouse_proxy.protocols.postgres.served import Served
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
@@ -95,6 +98,7 @@ class Surroundings:
     cancels: CancelRegistry
     noise: Callable[[int], bytes]
     session_id: Callable[[], str]
+    decisions: Decisions = field(default_factory=Decisions)
 
 
 class PostgresMachine:
@@ -133,6 +137,7 @@ class PostgresMachine:
         self._bench: Bench | None = None
         self._client_side: ClientSide | None = None
         self._server_side: ServerSide | None = None
+        self._lane: Lane | None = None
         self._drain = ""
 
     # ------------------------------------------------------------ the machine's face
@@ -142,6 +147,8 @@ class PostgresMachine:
         """Whether no statement and no transaction is under way."""
         if self._state is not State.READY or self._session is None or self._client_side is None:
             return False
+        if self._lane is not None and self._lane.flying:
+            return False
         return self._session.quiet and self._session.status == "I" and not self._client_side.busy
 
     @property
@@ -149,10 +156,17 @@ class PostgresMachine:
         """Whether the client waits for an answer."""
         if self._session is None or self._client_side is None:
             return self._state is not State.READY
+        if self._lane is not None and self._lane.flying:
+            return True
         return bool(self._session.ledger) or self._client_side.busy or self._state is not State.READY
 
     def client_data(self, data: bytes) -> None:
         """Bytes from the client."""
+        lane = self._lane
+        if lane is not None:
+            if lane.armed and lane.client(data):
+                return
+            lane.land()
         try:
             if self._client_side is not None and self._state is State.READY:
                 self._client_side.feed(data)
@@ -168,6 +182,11 @@ class PostgresMachine:
 
     def backend_data(self, data: bytes) -> None:
         """Bytes from the backend."""
+        lane = self._lane
+        if lane is not None:
+            if lane.flying and lane.server(data):
+                return
+            lane.land()
         try:
             if self._server_side is not None:
                 self._server_side.feed(data)
@@ -194,12 +213,16 @@ class PostgresMachine:
         """Anything else that happened."""
         if self._state is State.OVER:
             return
+        if self._lane is not None:
+            self._lane.land()
         self._receive(happening)
         self._after()
 
     def cancel(self) -> None:
         """A cancel request with this session's key came, on another connection."""
         self._tools.wake()
+        if self._lane is not None:
+            self._lane.land()
         if self._bench is not None and self._bench.cancel():
             self._go_on()
         elif self._session is not None and self._session.ledger:
@@ -358,7 +381,8 @@ class PostgresMachine:
         self._session = state
         self._upkeep = Upkeep(state, around.dialect, around.shelf, around.clock, settings)
         self._bench = Bench(state, self._tools)
-        desk = Desk(state, self._upkeep, self._bench, around.dialect)
+        memory = Memory(around.decisions, state, self._upkeep, around.dialect)
+        desk = Desk(state, self._upkeep, self._bench, around.dialect, memory)
         self._client_side = ClientSide(desk)
         self._server_side = ServerSide(state, self._cancel_backend)
         self._backend = phase
@@ -391,6 +415,9 @@ class PostgresMachine:
         self.outbox.client.append(b"".join(parts))
         self.outbox.effects.append(Ready())
         self._state = State.READY
+        assert self._client_side is not None
+        assert self._server_side is not None
+        self._lane = Lane(self._client_side.desk, self._client_side, self._server_side)
 
     # ------------------------------------------------------------ ends
 
@@ -410,6 +437,9 @@ class PostgresMachine:
                 return
         if self._drain and self.idle:
             self._break_off(EndReason.DRAIN, refuse.ending(EndReason.DRAIN, self._drain), self._drain)
+            return
+        if self._lane is not None and not self._drain:
+            self._lane.arm()
 
     def _turn_away(self, code: str, message: str, hint: str = "", identity: Identity | None = None) -> None:
         """Before a session: the gate records it."""

@@ -19,6 +19,7 @@ from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import RESERVED
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
+from tollhouse_proxy.protocols.postgres.memory import Memory
 from tollhouse_proxy.protocols.postgres.names import Change, Portal, Prepared
 from tollhouse_proxy.protocols.postgres.spelling import spelled
 from tollhouse_proxy.protocols.postgres.sql.statement import (
@@ -80,7 +81,10 @@ def as_of(operation: Operation, in_block: bool) -> Operation:
 class Desk:
     """See the module."""
 
-    def __init__(self, state: SessionState, upkeep: Upkeep, bench: Bench, dialect: Dialect) -> None:
+    def __init__(
+        self, state: SessionState, upkeep: Upkeep, bench: Bench, dialect: Dialect, memory: Memory
+    ) -> None:
+        self.memory = memory
         self.state = state
         self.upkeep = upkeep
         self.bench = bench

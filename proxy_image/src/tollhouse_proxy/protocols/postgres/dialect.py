@@ -22,6 +22,8 @@ class Dialect:
     rewrite(statement, obligations) -> what is sent; raises CannotRewrite.
     catalog(rows of each of `queries`) -> a snapshot with an `epoch`; equal epochs, equal contents.
     scanner(obligations) -> masks content in text that goes out; None where there is none.
+    constants(statement) -> where in its text (bytes) constants begin on whose values nothing hangs that was
+    found about it; empty where that is not certain.
     may_set(name, value) -> whether a setting is harmless; raises NotUnderstood.
     """
 
@@ -35,3 +37,4 @@ class Dialect:
     queries: Mapping[str, str]
     fingerprint: str
     snapshot: str
+    constants: Callable[[Statement], frozenset[int]] = lambda _: frozenset()

@@ -38,6 +38,11 @@ class ServerSide:
         """Whether the client has been sent a part of a message."""
         return self._passing > 0
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no part of a message is held."""
+        return not self._held and not self._passing
+
     def feed(self, data: bytes) -> None:
         """Takes a chunk. Raises ProtocolError when the backend breaks the protocol."""
         if self._passing:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from tollhouse_core.decision import Permitted, Refused
 from tollhouse_core.operation import Operation
-from tollhouse_proxy.ports.judging import Completion, Outcome
+from tollhouse_proxy.ports.judging import Completion, Outcome, Standing
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.bench import FactFailed
+from tollhouse_proxy.protocols.postgres.decisions import Judged, Known, is_whole
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import Question
-from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Positions, Run
-from tollhouse_proxy.protocols.postgres.names import Change, Prepared
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
+from tollhouse_proxy.protocols.postgres.names import Prepared
 from tollhouse_proxy.protocols.postgres.spelling import moved, positions, spelled
 from tollhouse_proxy.protocols.postgres.sql.statement import (
     CannotRewrite,
     Edit,
-    EffectKind,
     NotUnderstood,
     Rewritten,
     Statement,
@@ -27,61 +27,6 @@ from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import Query
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
-_MAX_CACHED = 512
-_MAX_CACHED_TEXT = 16 * 1024
-_NAMING = frozenset(
-    {
-        EffectKind.PREPARE,
-        EffectKind.EXECUTE,
-        EffectKind.DEALLOCATE,
-        EffectKind.DECLARE,
-        EffectKind.FETCH,
-        EffectKind.CLOSE,
-        EffectKind.DISCARD,
-    }
-)
-
-
-@dataclass(slots=True)
-class Judged:
-    """One statement that may run."""
-
-    statement: Statement
-    operation: Operation
-    permitted: Permitted
-    rewritten: Rewritten
-    changes: list[Change] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A text that was permitted before, and may be again on the same ground."""
-
-    ground: object
-    message: bytes
-    judged: tuple[Judged, ...]
-    positions: Positions | None
-
-
-class SimpleCache:
-    """Texts of one session that were permitted, by their exact bytes."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, Known] = {}
-
-    def get(self, message: bytes, ground: object) -> Known | None:
-        """What is known of this very text on this ground."""
-        known = self._known.get(message)
-        return known if known is not None and known.ground == ground else None
-
-    def put(self, message: bytes, known: Known) -> None:
-        """Remembers; a full memory is emptied."""
-        if len(message) > _MAX_CACHED_TEXT:
-            return
-        if len(self._known) >= _MAX_CACHED:
-            self._known.clear()
-        self._known[message] = known
-
 
 class Stepwise(Exception):
     """The text is run statement by statement."""
@@ -90,9 +35,8 @@ class Stepwise(Exception):
 class SimpleQuery:
     """One Query message on its way."""
 
-    def __init__(self, desk: Desk, cache: SimpleCache, message: bytes) -> None:
+    def __init__(self, desk: Desk, message: bytes) -> None:
         self._desk = desk
-        self._cache = cache
         self._message = message
         self._text = ""
         self._statements: tuple[Statement, ...] | None = None
@@ -148,12 +92,15 @@ class SimpleQuery:
             raise Turned(desk.unreadable(text, found)) from None
 
     def _run_known(self) -> bool:
-        """The short way: the very text was permitted before on the same ground."""
-        known = self._cache.get(self._message, (self._desk.ground, self._desk.state.in_block))
+        """The short way: this text, or its like, was permitted before on the same ground."""
+        known = self._desk.memory.book.find(self._message) if is_whole(self._message) else None
         if known is None:
             return False
+        if known.standing is not None:
+            return self._run_standing(known, known.standing)
         judge = self._desk.state.judge
         runs: list[Run] = []
+        notices: list[str] = []
         for one in known.judged:
             verdict = judge.again(one.permitted, one.operation)
             if verdict is None:
@@ -165,9 +112,31 @@ class SimpleQuery:
             run = self._desk.run(one.statement, verdict, one.rewritten)
             run.positions = known.positions
             runs.append(run)
+            notices += verdict.notices
+        for one in known.judged:
             self._desk.note(one.statement)
+        self._tell(notices)
         self._desk.state.send(known.message, Owed(Kind.QUERY, runs, positions=known.positions))
         return True
+
+    def _run_standing(self, known: Known, standing: Standing) -> bool:
+        desk = self._desk
+        now = desk.upkeep.now()
+        verdict = desk.state.judge.repeat(standing, known.text_of(self._message), (), now)
+        if verdict is None:
+            return False
+        if isinstance(verdict, Refused):
+            raise Turned(refuse.refused(verdict))
+        if isinstance(verdict, Permitted):
+            self._tell(verdict.notices)
+        number = verdict.operation_id if isinstance(verdict, Permitted) else verdict
+        desk.note(known.statement)
+        desk.state.send(known.message or self._message, known.owed(number))
+        return True
+
+    def _tell(self, notices: Iterable[str]) -> None:
+        for words in notices:
+            self._desk.state.say(refuse.notice(words))
 
     def _release(self, runs: list[Run]) -> None:
         for run in runs:
@@ -226,23 +195,14 @@ class SimpleQuery:
         message = self._message if not edits else Query(spelled(self._text, edits).encode()).encode()
         back = positions(edits)
         runs: list[Run] = []
-        ground = desk.ground, state.in_block
+        book = desk.memory.book
         for judged in self._judged:
             run = desk.run(judged.statement, judged.permitted, judged.rewritten)
             run.positions = back
             run.changes = judged.changes
             runs.append(run)
             desk.note(judged.statement)
-        for words in self._notices:
-            state.say(refuse.notice(words))
+        self._tell(self._notices)
         state.send(message, Owed(Kind.QUERY, runs, positions=back))
-        self._remember(message, back, ground)
-
-    def _remember(self, message: bytes, back: Positions | None, ground: object) -> None:
-        judged = tuple(self._judged)
-        if not judged or any(
-            not one.permitted.cacheable or one.statement.effect.kind in _NAMING or one.statement.effect.inner
-            for one in judged
-        ):
-            return
-        self._cache.put(self._message, Known(ground, message, judged, back))
+        if is_whole(self._message):
+            desk.memory.keep(book, self._message, message, tuple(self._judged), back)

@@ -11,6 +11,7 @@ from tollhouse_proxy.kits.content import ContentScanner
 from tollhouse_proxy.protocols.postgres import sql
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.sql.constants import free_constants
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
 from tollhouse_proxy.protocols.postgres.sql.session_settings import may_set, split_path
 from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, Rewritten, Statement
@@ -49,6 +50,12 @@ def sql_dialect(keys: MaskKeys) -> Dialect:
         found = [ContentScanner(one.detectors, one.mask, _key(one.mask, keys)) for one in obligations.content]
         return Scanners(found) if found else None
 
+    def constants(statement: Statement) -> frozenset[int]:
+        plan = statement.plan
+        if not isinstance(plan, Plan) or any(one.system for one in plan.found.relations.values()):
+            return frozenset()
+        return free_constants(statement.text, plan.kind, plan.body)
+
     return Dialect(
         understand=sql.understand,
         split=sql.split_statements,
@@ -60,6 +67,7 @@ def sql_dialect(keys: MaskKeys) -> Dialect:
         queries=sql.CATALOG_QUERIES,
         fingerprint=sql.FINGERPRINT_QUERY,
         snapshot=sql.SNAPSHOT_QUERY,
+        constants=constants,
     )
 
 

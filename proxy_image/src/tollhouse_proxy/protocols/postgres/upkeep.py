@@ -98,6 +98,28 @@ class Upkeep:
                 return True
         return self._look()
 
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is known holds until a second is over or another session moves the catalog; what a
+        path that nobody has confirmed, or an open transaction of this session, makes of it does not."""
+        state = self._state
+        return not (
+            state.dirty
+            or state.private
+            or state.moving
+            or state.path_unconfirmed
+            or self._under_way
+            or self._failure is not None
+        )
+
+    def stands(self, now: float) -> bool:
+        """Whether that second is not over, and nobody has moved the catalog."""
+        return self._generation == self._shelf.generation and now - self._checked < CHECK_EVERY_SECONDS
+
     def note(self, path: tuple[str, ...] | None, *, changes: bool) -> None:
         """A statement is being sent that changes the catalog, or makes `path` the search_path (for the
         transaction or the session: when the transaction is over, the backend is asked)."""

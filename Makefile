@@ -39,6 +39,10 @@ contracts: ## Check who may import whom, and that the CRDs are those of the API 
 tests: ## Run the tests; ARGS="tests/core -k masks" for some of them
 	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && $(PYTEST) $(ARGS)
 
+.PHONY: keycloak
+keycloak: ## Identity against a real Keycloak: two realms, device flow, SAML (fetches 160 MB once; needs Java 17 and Maven)
+	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare --keycloak && $(PYTEST) tests/real/keycloak -m keycloak $(ARGS)
+
 .PHONY: e2e
 e2e: ## Journeys on a cluster: KUBECONFIG's if set, else a node of our own (root)
 	@$(ENVIRONMENT) && { [ -n "$$KUBECONFIG" ] || PYTHONPATH=tests python -m kit.prepare --node; } && \

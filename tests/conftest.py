@@ -6,6 +6,7 @@ from kit.fixtures import (  # noqa: F401 - pytest finds fixtures by their names 
     any_postgres,
     control_plane,
     database,
+    keycloak,
     namespace,
     node,
     openbao,

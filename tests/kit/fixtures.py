@@ -3,6 +3,7 @@
 postgres: PostgreSQL 16.          postgres15, postgres18: those releases, with TLS.
 any_postgres: each in turn.       tls_postgres: one that speaks TLS.
 openbao: the Vault API.           control_plane: etcd and kube-apiserver.
+keycloak: two realms (OIDC, SAML). Only for tests marked so: it is large and slow to start.
 node: a whole cluster with pods (root only; see `kit.node`).
 database: a fresh database of `postgres`. namespace: a fresh namespace of `control_plane`.
 """
@@ -15,11 +16,13 @@ from collections.abc import Iterator
 import pytest
 
 from kit import control_plane as control_plane_part
+from kit import keycloak as keycloak_part
 from kit import node as node_part
 from kit import openbao as openbao_part
 from kit import postgres as postgres_part
 from kit.cache import MissingPart
 from kit.control_plane import ControlPlane
+from kit.keycloak import Keycloak
 from kit.node import Node
 from kit.openbao import OpenBao
 from kit.postgres import Postgres
@@ -101,3 +104,9 @@ def namespace(control_plane: ControlPlane) -> str:
 def node() -> Iterator[Node]:
     with node_part.running() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Iterator[Keycloak]:
+    with keycloak_part.running() as server:
+        yield server

@@ -57,7 +57,7 @@ def pip_folder(requirement: str) -> Path:
 
 
 def maven_jar(coordinates: str, sha256: str | None, folder: Path) -> Path:
-    """Fetch a jar (`group:name:version`) with Maven's own client into `folder`, and check it."""
+    """Fetch a jar (`group:name:version[:zip]`) with Maven's own client into `folder`, and check it."""
     if shutil.which("mvn") is None:
         raise MissingPart(
             coordinates, "install Maven (Debian: apt-get install maven), it fetches the archive"
@@ -65,8 +65,8 @@ def maven_jar(coordinates: str, sha256: str | None, folder: Path) -> Path:
     command = ["mvn", "-q", "-B", "--strict-checksums", "dependency:copy"]
     command += [f"-Dartifact={coordinates}", f"-DoutputDirectory={folder}", "-Dmdep.useBaseVersion=true"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    _, name, version = coordinates.split(":")
-    jar = folder / f"{name}-{version}.jar"
+    _, name, version, *kind = coordinates.split(":")
+    jar = folder / f"{name}-{version}.{kind[0] if kind else 'jar'}"
     if done.returncode or not jar.is_file():
         raise MissingPart(coordinates, f"Maven could not fetch it: {last_line(done.stdout + done.stderr)}")
     found = hashlib.sha256(jar.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""`python -m kit.prepare [--node]`: fetch or build what tests need before a clock runs on them.
+"""`python -m kit.prepare [--node] [--keycloak]`: fetch or build what tests need before a clock runs on them.
 
 A test has two minutes; building a Kubernetes API server from source takes longer, once per machine.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from kit import images, kube_programs, node, openbao, postgres
+from kit import images, keycloak, kube_programs, node, openbao, postgres
 from kit.cache import MissingPart
 
 FOR_TESTS: dict[str, Callable[[], object]] = {
@@ -25,11 +25,13 @@ FOR_A_NODE: dict[str, Callable[[], object]] = {
     "CoreDNS": kube_programs.coredns_program,
     "the base image": images.base_image,
 }
+FOR_KEYCLOAK: dict[str, Callable[[], object]] = {"Keycloak": keycloak.program}
 OPTIONAL = {"PostgreSQL 18"}  # tests that want it are left out, and say so
 
 
 def main(arguments: list[str]) -> int:
-    parts = FOR_TESTS | (FOR_A_NODE if "--node" in arguments else {})
+    parts = FOR_KEYCLOAK if "--keycloak" in arguments else FOR_TESTS
+    parts = parts | (FOR_A_NODE if "--node" in arguments else {})
     missing = False
     for name, get in parts.items():
         try:

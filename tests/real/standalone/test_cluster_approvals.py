@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -73,6 +74,23 @@ def test_requests_are_listed_shown_and_voted_on(
     assert main([*voted, "--reason", "Ticket 4711", "-o", "json"]) == 0
     (vote,) = json.loads(capsys.readouterr().out)["spec"]["votes"]
     assert (vote["by"], vote["decision"], vote["reason"]) == ("alice", "Approved", "Ticket 4711")
+
+
+def test_waiting_ends_with_the_decision_or_with_the_time(
+    tollhouse: Installed, request_name: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    namespace, name = request_name
+    assert main(["approvals", "wait", name, "-n", namespace, "--timeout", "1s"]) == 4
+    assert f"{name} is still pending: waits for 1 of group managers" in capsys.readouterr().err
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(main, ["approvals", "wait", name, "-n", namespace])
+        body = json.dumps({"spec": {"decision": "Denied", "reason": "not today"}})
+        tollhouse.plane.kubectl(
+            "-n", namespace, "patch", "approvalrequest", name, "--type=merge", "-p", body,
+            "--as", "alice", "--as-group", "managers", check=True,
+        )  # fmt: skip
+        assert waiting.result(30) == 1
+    assert f"{name}: Denied (denied by alice: not today)" in capsys.readouterr().out
 
 
 def test_a_request_that_is_not_there_is_told(

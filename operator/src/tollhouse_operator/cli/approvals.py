@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tollhouse_operator.cli.desks import Asked, Desk
-from tollhouse_operator.cli.errors import Exit
+from tollhouse_operator.cli.durations import duration
+from tollhouse_operator.cli.errors import CommandFailed, Exit
 from tollhouse_operator.cli.folders import add_folder, found_folder
 from tollhouse_operator.cli.output import Output
 
@@ -16,13 +18,14 @@ if TYPE_CHECKING:
     from tollhouse_core.approvals.tally import Tally
 
 _SHOWN_TEXT = 60
+_LOOK_EVERY_SECONDS = 1.0
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declares the command."""
     parser = commands.add_parser(
         "approvals",
-        help="list, show, approve or deny what waits for people",
+        help="list, show, approve, deny or await what waits for people",
         description="Works on the folder (--dir, $TOLLHOUSE_DIR, or . if it has state/), else on the "
         "cluster of your kubeconfig through kubectl.",
     )
@@ -39,6 +42,12 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", parents=[common, where], help="one request in full")
     show.add_argument("name", metavar="NAME")
     show.set_defaults(run=run_show)
+    waiting = actions.add_parser("wait", parents=[common, where], help="wait until one request is decided")
+    waiting.add_argument("name", metavar="NAME")
+    waiting.add_argument(
+        "--timeout", type=duration, default=None, metavar="D", help="as long as this (default: to its end)"
+    )
+    waiting.set_defaults(run=run_wait)
     for action in ("approve", "deny"):
         vote = actions.add_parser(action, parents=[common, where], help=f"{action} one request")
         vote.add_argument("name", metavar="NAME")
@@ -82,6 +91,24 @@ def run_show(given: argparse.Namespace, output: Output) -> Exit:
     output.document(to_document(request))
     output.line(dump_request(request).decode().rstrip())
     return Exit.OK
+
+
+def run_wait(given: argparse.Namespace, output: Output) -> Exit:
+    """Status 0 once it is approved, 1 if it ends otherwise, 4 if the time is up before."""
+    from tollhouse_core.api import to_document
+
+    desk = _desk(given)
+    until = None if given.timeout is None else time.monotonic() + given.timeout.total_seconds()
+    while _phase(request := desk.one(given.name)) == "Pending":
+        if until is not None and time.monotonic() >= until:
+            raise CommandFailed(
+                f"{request.name} is still pending: {_standing(request).message}", Exit.UNAVAILABLE
+            )
+        time.sleep(_LOOK_EVERY_SECONDS)
+    output.document(to_document(request))
+    standing = _standing(request)
+    output.line(f"{request.name}: {standing.phase.value} ({standing.message})")
+    return Exit.OK if standing.phase.value in {"Approved", "Used"} else Exit.NO
 
 
 def run_vote(given: argparse.Namespace, output: Output) -> Exit:

@@ -15,7 +15,8 @@ from kit.ports import LOOPBACK, answers
 from suites.server import SUPERUSER, Server
 from suites.suite import Wants, Way
 
-# Wildcards do not reach the server's own schemas: what a suite touches there is spelled out.
+# The server trusts everybody, so whatever user a suite names is passed on. Wildcards do not reach the server's
+# own schemas: what a suite touches there is spelled out.
 OBJECTS = """\
 apiVersion: tollhouse.dev/v1alpha1
 kind: IdentityProvider
@@ -33,8 +34,7 @@ spec:
     database: postgres
     databases: [DATABASES]
     tls: {mode: Disable}
-    roles:
-ROLES
+    roles: {"*": {credentials: {secretRef: {name: postgres}}}}
   credentials: {secretRef: {name: postgres}}
   identity: {providers: [local]}
   proxy: {tls: {mode: Disable}}
@@ -57,15 +57,11 @@ spec:
     allow: {sql: {functions: ["*", "pg_catalog.*", "information_schema.*"]}}
   - name: roles
     allow: {sql: {roles: ["*"]}}
-RULES"""
-
-ROLE = "      NAME: {credentials: {secretRef: {name: NAME}}}\n"
-SECRET = """\
----
+RULES---
 apiVersion: v1
 kind: Secret
-metadata: {name: NAME, namespace: default}
-stringData: {username: NAME, password: trusted}
+metadata: {name: postgres, namespace: default}
+stringData: {username: postgres, password: trusted}
 """
 
 
@@ -113,11 +109,9 @@ def running(server: Server, wants: Wants, logs: Path) -> Iterator[Proxy]:
 
 
 def _objects(server: Server, wants: Wants) -> str:
-    users = (SUPERUSER, *wants.users)
     served = ("template1", *wants.databases, *wants.served)
     text = OBJECTS.replace("PORT", str(server.port)).replace("DATABASES", ", ".join(served))
-    text = text.replace("ROLES\n", "".join(ROLE.replace("NAME", user) for user in users))
-    return text.replace("RULES", wants.rules) + "".join(SECRET.replace("NAME", user) for user in users)
+    return text.replace("RULES", wants.rules)
 
 
 def _token(folder: Path) -> str:

@@ -28,8 +28,8 @@ class Wants:
 
     programs: the folder of the server's programs (postgres, initdb, psql). settings: further lines of
     postgresql.conf. databases: made before the suite starts, and served by the proxy. served: databases that
-    the suite makes itself, served too. users: superusers made before the suite starts, besides `postgres`;
-    the proxy offers each as a role. rules: further rules of the policy, as lines of YAML.
+    the suite makes itself, served too. users: superusers made before the suite starts, besides `postgres`
+    (the proxy passes on whatever user a client names). rules: further rules of the policy, as lines of YAML.
     """
 
     programs: Path

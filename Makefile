@@ -56,6 +56,11 @@ bench: ## Measure; prints a table and writes benchmarks/latest.json
 suites: ## Run others' test suites directly and through the proxy (docs/suites.md); ARGS="regress15" for some
 	@$(ENVIRONMENT) && PYTHONPATH=tests python -m suites $(ARGS)
 
+.PHONY: fuzz
+fuzz: ## Fuzz the data path: MINUTES=10 for each target, TARGETS="wire content" for some of them
+	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && \
+	  PYTHONPATH=tests python -m fuzz --minutes $(or $(MINUTES),1) $(ARGS) $(TARGETS)
+
 .PHONY: crds
 crds: ## Generate crds/ and the API reference from the API types
 	@$(ENVIRONMENT) && python crds/generate.py

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from kit.cache import cache_root
+
 
 class Campaign:
     """What one run has tried and found. Findings are kept under the folder of the target."""
@@ -34,29 +36,37 @@ class Target(Protocol):
     """What is fuzzed."""
 
     name: str
+    steps: int
+    """How many steps are taken between two looks at the clock."""
 
     def step(self, rng: random.Random, campaign: Campaign) -> None:
         """A few inputs, chosen by `rng` alone."""
         ...
 
 
-def run(target: Target, corpus: Path, seconds: float, seed: int) -> Campaign:
+def run(target: Target, folder: Path, seconds: float, seed: int) -> Campaign:
     """Steps until the time is over."""
-    campaign = Campaign(corpus / target.name)
+    campaign = Campaign(folder / target.name)
     rng = random.Random(seed)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        for _ in range(50):
+        for _ in range(target.steps):
             target.step(rng, campaign)
     return campaign
 
 
-def main(target: Target, corpus: Path) -> None:
+def corpus() -> Path:
+    """The folder of what was found, outside the tree: one folder for each target."""
+    return cache_root() / "fuzz"
+
+
+def main(target: Target) -> None:
     """The command line of a target: one line, and status 1 when something was found."""
     options = argparse.ArgumentParser(description=f"Fuzz {target.name}.")
     options.add_argument("--seconds", type=float, default=60.0, help="how long")
     options.add_argument("--seed", type=int, default=1, help="where the choices begin")
     chosen = options.parse_args()
-    campaign = run(target, corpus, chosen.seconds, chosen.seed)
-    print(f"{target.name}: {campaign.inputs} inputs, {campaign.findings} findings, seed {chosen.seed}")
+    campaign = run(target, corpus(), chosen.seconds, chosen.seed)
+    kept = f", kept in {corpus() / target.name}" if campaign.findings else ""
+    print(f"{target.name}: {campaign.inputs} inputs, {campaign.findings} findings, seed {chosen.seed}{kept}")
     sys.exit(1 if campaign.findings else 0)

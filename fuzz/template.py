@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from fuzz.campaign import Campaign, main
@@ -148,6 +147,7 @@ class Target:
     """One campaign's memory of what it has seen under which key."""
 
     name = "template"
+    steps = 50
 
     def __init__(self) -> None:
         self._seen: dict[bytes, tuple[bytes, Read]] = {}
@@ -184,4 +184,4 @@ def replay(data: bytes) -> bool:
 
 
 if __name__ == "__main__":
-    main(Target(), Path(__file__).parent / "corpus")
+    main(Target())

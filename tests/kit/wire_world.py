@@ -306,9 +306,10 @@ class WireWorld:
 
 
 @contextmanager
-def running(world: WireWorld) -> Iterator[WireWorld]:
-    """Serves from a loop of its own (uvloop) in another thread, so that blocking clients can be used."""
-    loop = uvloop.new_event_loop()
+def running(world: WireWorld, on: asyncio.AbstractEventLoop | None = None) -> Iterator[WireWorld]:
+    """Serves from a loop of its own (uvloop unless told otherwise) in another thread, so that blocking
+    clients can be used."""
+    loop = on or uvloop.new_event_loop()
     ready = threading.Event()
     trouble: list[BaseException] = []
 

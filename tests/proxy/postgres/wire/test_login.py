@@ -33,6 +33,7 @@ def test_the_example_of_rfc_7677() -> None:
         b"r=rOprNGfwEbeRWgbNEkqO,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
         b"r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=0",
         b"r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=99999999999",
+        b"r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=0000000000014096",
         b"r=rOprNGfwEbeRWgbNEkqOx,s=***,i=4096",
         b"s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
         b"\xff",

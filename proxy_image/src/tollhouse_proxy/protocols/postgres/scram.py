@@ -13,6 +13,7 @@ MECHANISM = "SCRAM-SHA-256"
 MECHANISM_PLUS = "SCRAM-SHA-256-PLUS"
 MAX_ITERATIONS = 600_000
 """More would block everybody else's session for longer than a log-in is worth."""
+_MOST_DIGITS = 12
 
 
 class ScramFailed(Exception):
@@ -92,7 +93,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _number(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text[:12]) <= MAX_ITERATIONS:
+    if not text.isdigit() or len(text) > _MOST_DIGITS or not 1 <= int(text) <= MAX_ITERATIONS:
         raise ScramFailed(f"the server asks for an iteration count outside 1 to {MAX_ITERATIONS}")
     return int(text)
 

@@ -118,16 +118,25 @@ def rewrite(statement: Statement, obligations: Obligations) -> Rewritten:
     return Rewritten(f"/*masked*/{statement.text}", (edit,), forbidden, guards_errors=True)
 
 
-QUERIES = {"session": "session?", "relations": "relations?"}
+@dataclass
+class PlainRenewal:
+    """Reads everything anew."""
+
+    queries: list[str] = field(default_factory=lambda: ["session?", "relations?"])
+
+    def take(self, results: Any) -> PlainCatalog:
+        return PlainCatalog(repr(results))
+
+
 DIALECT = Dialect(
     understand=understand,
     split=lambda text: tuple((one.text, one.start) for one in understand(text, None, None)),
     rewrite=rewrite,
-    catalog=lambda rows: PlainCatalog(repr(rows)),
+    renewal=lambda base, session, parts, taken, own: PlainRenewal(),
     scanner=lambda obligations: None,
     may_set=may_set,
     split_path=split_path,
-    queries=QUERIES,
+    session="session?",
     fingerprint="fingerprint?",
     snapshot="snapshot?",
 )

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tollhouse_core.decision import Obligations
 from tollhouse_proxy.protocols.postgres.content import Scanner
+from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row, Rows
 from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, SessionSettings, Statement
 
-Rows = Sequence[Sequence[str | None]]
+
+class Renewal(Protocol):
+    """How a snapshot is read, from an older one where that serves."""
+
+    @property
+    def queries(self) -> list[str]:
+        """What to ask now."""
+        ...
+
+    def take(self, results: Sequence[Rows]) -> Any | None:
+        """What `queries` gave: the snapshot, with an `epoch` (equal epochs, equal contents), or None: there
+        are more `queries`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The functions of `sql` and the queries its catalog is made of.
+    """The functions of `sql` and the queries that tell of the catalog.
 
     understand(text, catalog, settings) -> statements; raises NotUnderstood.
     split(text) -> (text, character offset) of each statement.
     rewrite(statement, obligations) -> what is sent; raises CannotRewrite.
-    catalog(rows of each of `queries`) -> a snapshot with an `epoch`; equal epochs, equal contents.
+    renewal(older snapshot or None, row of `session`, row of `fingerprint`, snapshot id, whether the older
+    snapshot is of the same session) -> how today's is read.
     scanner(obligations) -> masks content in text that goes out; None where there is none.
     constants(statement) -> where in its text (bytes) constants begin on whose values nothing hangs that was
     found about it; empty where that is not certain.
@@ -30,11 +44,11 @@ class Dialect:
     understand: Callable[[str, Any, SessionSettings], tuple[Statement, ...]]
     split: Callable[[str], tuple[tuple[str, int], ...]]
     rewrite: Callable[[Statement, Obligations], Rewritten]
-    catalog: Callable[[Mapping[str, Rows]], Any]
+    renewal: Callable[[Base | None, Row, Row, str, bool], Renewal]
     scanner: Callable[[Obligations], Scanner | None]
     may_set: Callable[[str, str | None], bool]
     split_path: Callable[[str], tuple[str, ...]]
-    queries: Mapping[str, str]
+    session: str
     fingerprint: str
     snapshot: str
     constants: Callable[[Statement], frozenset[int]] = lambda _: frozenset()

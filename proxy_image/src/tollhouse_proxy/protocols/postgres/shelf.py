@@ -21,6 +21,7 @@ class CatalogShelf:
 
     def __init__(self) -> None:
         self._found: OrderedDict[Key, Any] = OrderedDict()
+        self._newest: OrderedDict[str, Any] = OrderedDict()
         self.generation = 0
 
     def moved(self) -> None:
@@ -39,3 +40,14 @@ class CatalogShelf:
         self._found[key] = catalog
         while len(self._found) > _KEPT:
             self._found.popitem(last=False)
+
+    def remember(self, database: str, base: Any) -> None:
+        """A snapshot that newer ones of that database may be read from."""
+        self._newest[database] = base
+        self._newest.move_to_end(database)
+        while len(self._newest) > _KEPT:
+            self._newest.popitem(last=False)
+
+    def newest(self, database: str) -> Any | None:
+        """What was remembered last; None where nothing was."""
+        return self._newest.get(database)

@@ -13,6 +13,7 @@ from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.sql.constants import free_constants
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
+from tollhouse_proxy.protocols.postgres.sql.renewal import Renewal
 from tollhouse_proxy.protocols.postgres.sql.session_settings import may_set, split_path
 from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, Rewritten, Statement
 from tollhouse_proxy.protocols.postgres.sql.understand import Plan
@@ -60,11 +61,11 @@ def sql_dialect(keys: MaskKeys) -> Dialect:
         understand=sql.understand,
         split=sql.split_statements,
         rewrite=rewrite,
-        catalog=sql.Catalog.from_rows,
+        renewal=Renewal,
         scanner=scanner,
         may_set=may_set,
         split_path=split_path,
-        queries=sql.CATALOG_QUERIES,
+        session=sql.CATALOG_QUERIES["session"],
         fingerprint=sql.FINGERPRINT_QUERY,
         snapshot=sql.SNAPSHOT_QUERY,
         constants=constants,

@@ -21,6 +21,7 @@ from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
+from tollhouse_proxy.protocols.postgres.sql.sections import Base
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
@@ -28,7 +29,6 @@ from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 CHECK_EVERY_SECONDS = 1.0
 _UNKNOWN = -1
-_SESSION = "session"
 _PATH = "SHOW search_path"
 _ISOLATION = "SHOW transaction_isolation"
 _SEES_CHANGES = frozenset({"read committed", "read uncommitted"})
@@ -68,6 +68,12 @@ class Upkeep:
         self._checked = float("-inf")
         self._snapshot = ""
         self._key = ("", "", "")
+        self._told: tuple[Any, Any] = ((), ())
+        """What the backend said last of the session, and the fingerprint."""
+        self._taken = ""
+        self._written = False
+        self._base: Any = None
+        self._renewal: Any = None
         self._failure: CatalogUnreadable | None = None
         self._under_way = False
         self._generation = self._asked_in = _UNKNOWN
@@ -186,8 +192,7 @@ class Upkeep:
         moved = self._generation not in {_UNKNOWN, self._asked_in}
         fixed = state.queried and (state.status == "T" or state.open_pipeline)
         state.queried = True
-        queries = self._dialect.queries
-        signs = [_PATH, self._dialect.snapshot, queries[_SESSION], self._dialect.fingerprint]
+        signs = [_PATH, self._dialect.snapshot, self._dialect.session, self._dialect.fingerprint]
         if moved and fixed:
             signs.append(_ISOLATION)
         self._begin(signs, self._compare_signs)
@@ -201,17 +206,26 @@ class Upkeep:
             self._failure = CatalogUnreadable(_begin_anew(), own=True)
             return
         self.settings = replace(self.settings, search_path=self._dialect.split_path(_single(path)))
-        self._snapshot = _single(snapshot)
-        self._key = (self.settings.database, repr(session), _single(fingerprint))
+        self._snapshot = self._taken = _single(snapshot)
+        self._written = any(value is not None for value in snapshot[0][1:])
+        self._told = session[0], fingerprint[0]
+        self._key = (self.settings.database, repr(session), repr(fingerprint))
         state.private = state.private or (self._own and in_transaction)
         found = self._shelf.get(self._key)
         if found is not None:
             self._take(found)
             return
-        self._begin(list(self._dialect.queries.values()), self._take_rows)
+        own = self._base is not None
+        base = self._base if own else self._shelf.newest(self.settings.database)
+        self._renewal = self._dialect.renewal(base, *self._told, self._snapshot, own)
+        self._begin(self._renewal.queries, self._take_rows)
 
     def _take_rows(self, results: list[Any]) -> None:
-        catalog = self._dialect.catalog(dict(zip(self._dialect.queries, results, strict=True)))
+        catalog = self._renewal.take(results)
+        if catalog is None:
+            self._begin(self._renewal.queries, self._take_rows)
+            return
+        self._renewal = None
         if not catalog.complete:
             self._snapshot = ""  # read again at the next check
         elif not self._state.private:
@@ -219,6 +233,10 @@ class Upkeep:
         self._take(catalog)
 
     def _take(self, catalog: Any) -> None:
+        if catalog.complete and not self._written and not self._state.private:
+            # What this transaction has written could be undone: then nothing is newer, and yet it is not so.
+            self._base = Base(catalog, self._taken, self._told[1])
+            self._shelf.remember(self.settings.database, self._base)
         self.catalog = catalog
         self.epoch = catalog.epoch
         self._generation = self._asked_in

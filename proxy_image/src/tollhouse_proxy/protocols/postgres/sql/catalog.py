@@ -2,20 +2,21 @@
 
 Rows are kept as text and read on first use, so that a database of ten thousand tables costs a
 dictionary, not ten thousand objects. What is read lazily is a function of the rows alone: two
-threads or sessions may share one snapshot.
+threads or sessions may share one snapshot, and snapshots share the sections that are the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tollhouse_core.operation import Path
 
-from .catalog_queries import CATALOG_QUERIES, FINGERPRINT_QUERY, SNAPSHOT_QUERY
+from .catalog_queries import CATALOG_QUERIES, FINGERPRINT_QUERY, SECTIONS, SESSION, SNAPSHOT_QUERY
+from .sections import Key, Row, Rows, Section
 
 __all__ = [
     "CATALOG_QUERIES",
@@ -29,7 +30,6 @@ __all__ = [
     "Type",
 ]
 
-Rows = Sequence[Sequence[str | None]]
 PG_CATALOG = "pg_catalog"
 INFORMATION_SCHEMA = "information_schema"
 
@@ -160,13 +160,14 @@ def _true(text: str | None) -> bool:
 class Catalog:
     """See the module. `epoch` is equal for equal contents."""
 
-    rows: Mapping[str, Rows] = field(repr=False)
+    rows: Mapping[str, Section] = field(repr=False)
     epoch: str = ""
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
     """Results of pure functions over this snapshot (understood views), kept by their users."""
 
     _relations: dict[int, Relation] = field(default_factory=dict, repr=False, compare=False)
     _types: dict[int, Type] = field(default_factory=dict, repr=False, compare=False)
+    _functions: dict[int, Function] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_rows(cls, rows: Mapping[str, Rows]) -> Catalog:
@@ -174,19 +175,30 @@ class Catalog:
         missing = sorted(set(CATALOG_QUERIES) - set(rows))
         if missing:
             raise ValueError(f"catalog rows are missing: {', '.join(missing)}")
+        return cls._of({name: Section.of(_real(rows[name]), query.key) for name, query in SECTIONS.items()})
+
+    @classmethod
+    def _of(cls, sections: Mapping[str, Section]) -> Catalog:
         digest = hashlib.sha256()
-        for name in sorted(CATALOG_QUERIES):
-            digest.update(name.encode())
-            for row in sorted(rows[name], key=lambda row: tuple(value or "" for value in row)):
-                digest.update(repr(tuple(row)).encode())
-        return cls(rows=dict(rows), epoch=digest.hexdigest()[:32])
+        for name in sorted(sections):
+            digest.update(f"{name} {sections[name].digest:x}\n".encode())
+        return cls(rows=sections, epoch=digest.hexdigest()[:32])
+
+    def renewed(self, sections: Mapping[str, Section]) -> Catalog:
+        """The snapshot with these sections in place of its own."""
+        found = self._of({**self.rows, **sections})
+        changed = [self.rows[name].differing(found.rows[name]) for name in ("columns", "defaults")]
+        stale = {int(key.split()[0]) for keys in changed for key in keys}
+        for key, known in self.memo.items():
+            if isinstance(key, tuple) and key[0] == "columns" and key[1] not in stale:
+                found.memo[key] = known
+        return found
 
     # -- the session -------------------------------------------------------------------------
 
     @cached_property
-    def _session(self) -> Sequence[str | None]:
-        rows = self.rows["session"]
-        return rows[0] if rows else ("[]", "", "", "", "0", None)
+    def _session(self) -> Row:
+        return self.rows[SESSION].first or ("[]", "", "", "", "0", None)
 
     @property
     def current_user(self) -> str:
@@ -215,36 +227,32 @@ class Catalog:
 
     # -- relations ---------------------------------------------------------------------------
 
-    @cached_property
-    def namespaces(self) -> Mapping[int, str]:
+    @property
+    def namespaces(self) -> Mapping[Key, str]:
         """oid -> name."""
-        return {_number(oid): name or "" for oid, name in self.rows["namespaces"]}
+        return self.rows["namespaces"].derived("names", _namespaces)
+
+    @property
+    def _namespace_oids(self) -> Mapping[str, Key]:
+        return self.rows["namespaces"].derived("oids", _namespace_oids)
 
     @cached_property
     def schemas(self) -> frozenset[str]:
         """Names of all schemas."""
         return frozenset(self.namespaces.values())
 
-    @cached_property
-    def _relation_rows(self) -> Mapping[int, Sequence[str | None]]:
-        return {_number(row[0]): row for row in self.rows["relations"]}
-
-    @cached_property
-    def _relation_names(self) -> Mapping[tuple[str, str], int]:
-        spaces = self.namespaces
-        return {
-            (spaces.get(_number(row[1]), ""), row[2] or ""): oid for oid, row in self._relation_rows.items()
-        }
+    def _schema(self, oid: str | None) -> str:
+        return self.namespaces.get(oid or "", "")
 
     def relation(self, oid: int) -> Relation | None:
         """By oid."""
         known = self._relations.get(oid)
         if known is not None:
             return known
-        row = self._relation_rows.get(oid)
+        row = self.rows["relations"].rows.get(str(oid))
         if row is None:
             return None
-        schema = self.namespaces.get(_number(row[1]), "")
+        schema = self._schema(row[1])
         known = self._relations[oid] = Relation(
             oid=oid,
             schema=schema,
@@ -253,63 +261,45 @@ class Catalog:
             temporary=schema == self.temporary_schema,
             partition=_true(row[5]),
             row_type=_number(row[6]),
-            rewrites=_true(row[7]),
+            rewrites=str(oid) in self.rows["rules"].derived("relations", _ruled),
         )
         return known
 
-    @cached_property
-    def _sequence_owners(self) -> Mapping[int, int]:
-        return {_number(sequence): _number(table) for sequence, table in self.rows["sequences"]}
-
     def sequence_owner(self, oid: int) -> int | None:
         """The table to whose column a sequence belongs (SERIAL, IDENTITY, OWNED BY)."""
-        return self._sequence_owners.get(oid)
+        return self.rows["sequences"].derived("owners", _owners).get(oid)
 
     def find_relation(self, schema: str, name: str) -> Relation | None:
         """By schema (pg_temp is the session's own) and name."""
         if schema == "pg_temp":
             schema = self.temporary_schema or ""
-        oid = self._relation_names.get((schema, name))
-        return None if oid is None else self.relation(oid)
+        names = self.rows["relations"].derived("names", _named)
+        oid = names.get((self._namespace_oids.get(schema), name))
+        return None if oid is None else self.relation(int(oid))
 
     def user_relations(self) -> Iterator[Relation]:
         """Every relation with rows that is not the server's own."""
-        for oid, row in self._relation_rows.items():
+        for row in self.rows["relations"]:
             if row[3] in ("r", "p", "v", "m", "f"):
-                relation = self.relation(oid)
+                relation = self.relation(_number(row[0]))
                 if relation is not None and not relation.system:
                     yield relation
 
-    @cached_property
-    def _column_rows(self) -> Mapping[int, str]:
-        return {_number(oid): text or "[]" for oid, text in self.rows["columns"]}
-
-    @cached_property
-    def _expressions(self) -> Mapping[tuple[int, int], str]:
-        return {
-            (_number(oid), _number(number)): text
-            for oid, number, text in self.rows["defaults"]
-            if oid is not None and text is not None
-        }
-
-    @cached_property
-    def _unread(self) -> frozenset[tuple[int, int]]:
-        return frozenset(
-            (_number(oid), _number(number))
-            for oid, number, text in self.rows["defaults"]
-            if oid is not None and text is None
-        )
+    def _default(self, oid: int, number: int) -> Row | None:
+        return self.rows["defaults"].rows.get(f"{oid} {number}")
 
     @cached_property
     def complete(self) -> bool:
         """False: some definitions were left out because another session holds what they speak of."""
-        return not self._unread and all(oid is None or text is not None for oid, text in self.rows["views"])
+        return not any(self.rows[name].derived("left out", _left_out) for name in ("defaults", "views"))
 
     def columns(self, oid: int) -> tuple[Column, ...]:
         """The columns of a relation in attribute order, dropped ones left out."""
         known = self.memo.get(("columns", oid))
         if isinstance(known, tuple):
             return known
+        row = self.rows["columns"].rows.get(str(oid))
+        listed = json.loads((row[1] if row is not None else None) or "[]")
         columns = tuple(
             Column(
                 number=number,
@@ -319,36 +309,22 @@ class Catalog:
                 not_null=not_null,
                 generated=bool(generated),
                 identity=bool(identity),
-                expression=self._expressions.get((oid, number)),
-                unread=(oid, number) in self._unread,
+                expression=None if (default := self._default(oid, number)) is None else default[2],
+                unread=default is not None and default[2] is None,
             )
-            for number, name, type_oid, _, not_null, generated, identity, typmod in json.loads(
-                self._column_rows.get(oid, "[]")
-            )
+            for number, name, type_oid, _, not_null, generated, identity, typmod in listed
         )
         self.memo[("columns", oid)] = columns
         return columns
 
-    @cached_property
-    def _definitions(self) -> Mapping[int, str]:
-        return {
-            _number(oid): text for oid, text in self.rows["views"] if oid is not None and text is not None
-        }
-
     def definition(self, oid: int) -> str | None:
         """The SELECT of a view or materialised view, every name outside pg_catalog qualified."""
-        text = self._definitions.get(oid)
-        return text.strip().rstrip(";") if text is not None else None
+        row = self.rows["views"].rows.get(str(oid))
+        return row[1].strip().rstrip(";") if row is not None and row[1] is not None else None
 
-    @cached_property
-    def _family(self) -> tuple[Mapping[int, tuple[int, ...]], Mapping[int, tuple[int, ...]]]:
-        parents: dict[int, tuple[int, ...]] = {}
-        children: dict[int, tuple[int, ...]] = {}
-        for child_text, parent_text in self.rows["inherits"]:
-            child, parent = _number(child_text), _number(parent_text)
-            parents[child] = (*parents.get(child, ()), parent)
-            children[parent] = (*children.get(parent, ()), child)
-        return parents, children
+    @property
+    def _family(self) -> tuple[Mapping[int, list[int]], Mapping[int, list[int]]]:
+        return self.rows["inherits"].derived("family", _family)
 
     def ancestors(self, oid: int) -> tuple[int, ...]:
         """Parents by inheritance or partitioning, their parents, and so on."""
@@ -359,7 +335,7 @@ class Catalog:
         return self._closure(self._family[1], oid)
 
     @staticmethod
-    def _closure(edges: Mapping[int, tuple[int, ...]], oid: int) -> tuple[int, ...]:
+    def _closure(edges: Mapping[int, list[int]], oid: int) -> tuple[int, ...]:
         found: dict[int, None] = {}
         pending = list(edges.get(oid, ()))
         while pending:
@@ -371,13 +347,9 @@ class Catalog:
 
     # -- keys --------------------------------------------------------------------------------
 
-    @cached_property
-    def _keys(self) -> Mapping[int, tuple[tuple[bool, tuple[int, ...]], ...]]:
-        keys: dict[int, tuple[tuple[bool, tuple[int, ...]], ...]] = {}
-        for oid, primary, numbers, _ in self.rows["keys"]:
-            key = (_true(primary), tuple(int(number) for number in (numbers or "").split()))
-            keys[_number(oid)] = (*keys.get(_number(oid), ()), key)
-        return keys
+    @property
+    def _keys(self) -> Mapping[int, list[tuple[bool, tuple[int, ...]]]]:
+        return self.rows["keys"].derived("keys", _keys)
 
     def unique_columns(self, oid: int) -> frozenset[int]:
         """Attribute numbers that take part in a unique index (0 stands for an expression)."""
@@ -387,36 +359,17 @@ class Catalog:
         """Attribute numbers of the primary key, () where there is none."""
         return next((numbers for primary, numbers in self._keys.get(oid, ()) if primary), ())
 
-    @cached_property
-    def _references(self) -> tuple[ForeignKey, ...]:
-        return tuple(
-            ForeignKey(
-                table=_number(one),
-                columns=tuple(int(number) for number in (mine or "").split()),
-                other=_number(other),
-                other_columns=tuple(int(number) for number in (theirs or "").split()),
-                on_delete=on_delete or "",
-                on_update=on_update or "",
-            )
-            for one, other, mine, theirs, on_delete, on_update in self.rows["references"]
-        )
+    @property
+    def _references(self) -> tuple[Mapping[int, list[ForeignKey]], Mapping[int, list[ForeignKey]]]:
+        return self.rows["references"].derived("both ways", _references)
 
-    @cached_property
-    def _references_to(self) -> Mapping[int, tuple[ForeignKey, ...]]:
-        found: dict[int, tuple[ForeignKey, ...]] = {}
-        for key in self._references:
-            found[key.other] = (*found.get(key.other, ()), key)
-        return found
-
-    def references_to(self, oid: int) -> tuple[ForeignKey, ...]:
+    def references_to(self, oid: int) -> Sequence[ForeignKey]:
         """Foreign keys that point at a table."""
-        return self._references_to.get(oid, ())
+        return self._references[1].get(oid, ())
 
     def references_from(self, oid: int) -> tuple[tuple[tuple[int, ...], int, tuple[int, ...]], ...]:
         """Foreign keys of a table: (own columns, other table, its columns)."""
-        return tuple(
-            (key.columns, key.other, key.other_columns) for key in self._references if key.table == oid
-        )
+        return tuple((key.columns, key.other, key.other_columns) for key in self._references[0].get(oid, ()))
 
     def referenced_columns(self, oid: int) -> frozenset[int]:
         """Attribute numbers of a table that some foreign key points at."""
@@ -424,26 +377,17 @@ class Catalog:
 
     # -- types, functions, operators ---------------------------------------------------------
 
-    @cached_property
-    def _type_rows(self) -> Mapping[int, Sequence[str | None]]:
-        return {_number(row[0]): row for row in self.rows["types"]}
-
-    @cached_property
-    def _type_names(self) -> Mapping[tuple[str, str], int]:
-        spaces = self.namespaces
-        return {(spaces.get(_number(row[1]), ""), row[2] or ""): oid for oid, row in self._type_rows.items()}
-
     def type(self, oid: int) -> Type | None:
         """By oid."""
         known = self._types.get(oid)
         if known is not None:
             return known
-        row = self._type_rows.get(oid)
+        row = self.rows["types"].rows.get(str(oid))
         if row is None:
             return None
         known = self._types[oid] = Type(
             oid=oid,
-            schema=self.namespaces.get(_number(row[1]), ""),
+            schema=self._schema(row[1]),
             name=row[2] or "",
             kind=row[3] or "",
             category=row[4] or "",
@@ -459,8 +403,9 @@ class Catalog:
         """By schema and name."""
         if schema == "pg_temp":
             schema = self.temporary_schema or ""
-        oid = self._type_names.get((schema, name))
-        return None if oid is None else self.type(oid)
+        names = self.rows["types"].derived("names", _named)
+        oid = names.get((self._namespace_oids.get(schema), name))
+        return None if oid is None else self.type(int(oid))
 
     def base_type(self, oid: int) -> Type | None:
         """The type beneath domains."""
@@ -469,69 +414,145 @@ class Catalog:
             found = self.type(found.base)
         return found
 
-    @cached_property
+    @property
     def builtin_functions(self) -> frozenset[str]:
         """Names of the functions of pg_catalog."""
-        return (
-            frozenset((self.rows["builtins"][0][0] or "").split()) if self.rows["builtins"] else frozenset()
-        )
-
-    @cached_property
-    def _functions(self) -> tuple[Mapping[str, tuple[Function, ...]], Mapping[int, Function]]:
-        by_name: dict[str, tuple[Function, ...]] = {}
-        by_oid: dict[int, Function] = {}
-        for row in self.rows["functions"]:
-            function = Function(
-                oid=_number(row[0]),
-                schema=self.namespaces.get(_number(row[1]), ""),
-                name=row[2] or "",
-                kind=row[3] or "",
-                volatility=row[4] or "",
-                security_definer=_true(row[5]),
-                language=row[6] or "",
-                arguments=tuple(int(oid) for oid in (row[10] or "").split()),
-                defaults=_number(row[8]),
-                variadic=_true(row[9]),
-                result=_number(row[11]),
-                extension=row[12],
-            )
-            by_name[function.name] = (*by_name.get(function.name, ()), function)
-            by_oid[function.oid] = function
-        return by_name, by_oid
+        return self.rows["builtins"].derived("names", _builtins)
 
     def functions(self, name: str) -> tuple[Function, ...]:
         """Functions outside pg_catalog of that name, in any schema."""
-        return self._functions[0].get(name, ())
+        oids = self.rows["functions"].derived("by name", _by_name).get(name, ())
+        return tuple(found for oid in oids if (found := self.function(int(oid))) is not None)
 
     def has_functions(self, schema: str) -> bool:
         """Whether a schema other than pg_catalog holds any function."""
-        return any(function.schema == schema for function in self._functions[1].values())
+        oid = self._namespace_oids.get(schema)
+        return oid is not None and any(row[1] == oid for row in self.rows["functions"])
 
     def function(self, oid: int) -> Function | None:
         """A function outside pg_catalog by oid."""
-        return self._functions[1].get(oid)
-
-    @cached_property
-    def _operators(self) -> Mapping[str, tuple[Operator, ...]]:
-        found: dict[str, tuple[Operator, ...]] = {}
-        for space, name, left, right, code in self.rows["operators"]:
-            operator = Operator(
-                self.namespaces.get(_number(space), ""),
-                name or "",
-                _number(left),
-                _number(right),
-                _number(code),
-            )
-            found[operator.name] = (*found.get(operator.name, ()), operator)
-        return found
+        known = self._functions.get(oid)
+        row = self.rows["functions"].rows.get(str(oid)) if known is None else None
+        if row is None:
+            return known
+        known = self._functions[oid] = Function(
+            oid=oid,
+            schema=self._schema(row[1]),
+            name=row[2] or "",
+            kind=row[3] or "",
+            volatility=row[4] or "",
+            security_definer=_true(row[5]),
+            language=row[6] or "",
+            arguments=_numbers(row[10]),
+            defaults=_number(row[8]),
+            variadic=_true(row[9]),
+            result=_number(row[11]),
+            extension=row[12],
+        )
+        return known
 
     def operators(self, name: str) -> tuple[Operator, ...]:
         """Operators outside pg_catalog of that symbol, in any schema."""
-        return self._operators.get(name, ())
-
-    @cached_property
-    def casts(self) -> tuple[tuple[int, int, int, str], ...]:
-        """Casts made by users: (source type, target type, function, context)."""
+        rows = self.rows["operators"].derived("by symbol", _by_symbol).get(name, ())
         return tuple(
-            (_number(a), _number(b), _number(f), context or "") for a, b, f, context in self.rows["casts"]
+            Operator(self._schema(space), name, _number(left), _number(right), _number(code))
+            for space, _, left, right, code in rows
         )
+
+    @property
+    def casts(self) -> Sequence[tuple[int, int, int, str]]:
+        """Casts made by users: (source type, target type, function, context)."""
+        return self.rows["casts"].derived("casts", _casts)
+
+
+# What follows from the rows of one section.
+
+
+def _real(rows: Rows) -> Iterable[Row]:
+    """Without the row of NULLs that stands for none."""
+    return (row for row in rows if row[0] is not None)
+
+
+def _numbers(text: str | None) -> tuple[int, ...]:
+    return tuple(int(number) for number in (text or "").split())
+
+
+def _namespaces(rows: Section) -> Mapping[Key, str]:
+    return {oid or "": name or "" for oid, name in rows}
+
+
+def _namespace_oids(rows: Section) -> Mapping[str, Key]:
+    return {name or "": oid or "" for oid, name in rows}
+
+
+def _named(rows: Section) -> Mapping[tuple[str | None, str], Key]:
+    return {(row[1], row[2] or ""): row[0] or "" for row in rows}
+
+
+def _ruled(rows: Section) -> frozenset[str]:
+    return frozenset(row[1] or "" for row in rows)
+
+
+def _owners(rows: Section) -> Mapping[int, int]:
+    return {_number(sequence): _number(table) for sequence, table in rows}
+
+
+def _left_out(rows: Section) -> bool:
+    return any(row[-1] is None for row in rows)
+
+
+def _family(rows: Section) -> tuple[Mapping[int, list[int]], Mapping[int, list[int]]]:
+    parents: dict[int, list[int]] = {}
+    children: dict[int, list[int]] = {}
+    for child_text, parent_text in rows:
+        child, parent = _number(child_text), _number(parent_text)
+        parents.setdefault(child, []).append(parent)
+        children.setdefault(parent, []).append(child)
+    return parents, children
+
+
+def _keys(rows: Section) -> Mapping[int, list[tuple[bool, tuple[int, ...]]]]:
+    keys: dict[int, list[tuple[bool, tuple[int, ...]]]] = {}
+    for oid, primary, numbers, *_ in rows:
+        keys.setdefault(_number(oid), []).append((_true(primary), _numbers(numbers)))
+    return keys
+
+
+def _references(rows: Section) -> tuple[Mapping[int, list[ForeignKey]], Mapping[int, list[ForeignKey]]]:
+    outgoing: dict[int, list[ForeignKey]] = {}
+    incoming: dict[int, list[ForeignKey]] = {}
+    for one, other, mine, theirs, on_delete, on_update, *_ in rows:
+        key = ForeignKey(
+            table=_number(one),
+            columns=_numbers(mine),
+            other=_number(other),
+            other_columns=_numbers(theirs),
+            on_delete=on_delete or "",
+            on_update=on_update or "",
+        )
+        outgoing.setdefault(key.table, []).append(key)
+        incoming.setdefault(key.other, []).append(key)
+    return outgoing, incoming
+
+
+def _builtins(rows: Section) -> frozenset[str]:
+    row = rows.first
+    return frozenset((row[0] or "").split()) if row else frozenset()
+
+
+def _by_name(rows: Section) -> Mapping[str, list[Key]]:
+    found: dict[str, list[Key]] = {}
+    for row in rows:
+        found.setdefault(row[2] or "", []).append(row[0] or "")
+    return found
+
+
+def _by_symbol(rows: Section) -> Mapping[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[1] or "", []).append(row)
+    return found
+
+
+def _casts(rows: Section) -> Sequence[tuple[int, int, int, str]]:
+    return tuple((_number(a), _number(b), _number(f), context or "") for a, b, f, context in rows)

@@ -133,3 +133,15 @@ def test_the_schema_knows_every_value() -> None:
         assert name in schema["properties"]
         if isinstance(value, dict):
             assert set(value) <= set(schema["properties"][name]["properties"])
+
+
+def test_only_a_chart_that_is_told_so_lets_proxies_review_tokens() -> None:
+    def named(documents: list[dict[str, Any]]) -> list[str]:
+        return [one["metadata"]["name"] for one in documents if "token-review" in one["metadata"]["name"]]
+
+    assert not named(template())
+    assert not any("tokenreviews" in json.dumps(one) for one in of_kind(template(), "ClusterRole"))
+    documents = template("tokenReview.enabled=true")
+    assert len(named(documents)) == 4
+    bindings = {one["metadata"]["name"]: one for one in of_kind(documents, "ClusterRoleBinding")}
+    assert "subjects" not in bindings["tollhouse-operator-token-reviewers"]

@@ -22,6 +22,7 @@ from tollhouse_operator.reconcile.desk import Desk, utc_now
 from tollhouse_operator.reconcile.notifications import reconcile_notifications
 from tollhouse_operator.reconcile.objects import reconcile_objects
 from tollhouse_operator.reconcile.policy_status import reconcile_policy_statuses
+from tollhouse_operator.reconcile.reviewers import reconcile_reviewers
 from tollhouse_operator.reconcile.standing import reconcile_standing
 from tollhouse_operator.settings import Settings
 from tollhouse_operator.work import Work
@@ -177,6 +178,7 @@ class Engine:
 
     async def _standing(self, _: str) -> None:
         await reconcile_standing(self.desk)
+        await reconcile_reviewers(self.desk)
 
 
 def _named(connection: Mapping[str, Any], kind: str) -> Sequence[str]:

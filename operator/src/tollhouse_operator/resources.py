@@ -25,6 +25,7 @@ EVENTS = Resource("events.k8s.io/v1", "events")
 DEPLOYMENTS = Resource("apps/v1", "deployments")
 ROLES = Resource("rbac.authorization.k8s.io/v1", "roles")
 ROLE_BINDINGS = Resource("rbac.authorization.k8s.io/v1", "rolebindings")
+CLUSTER_ROLE_BINDINGS = Resource("rbac.authorization.k8s.io/v1", "clusterrolebindings", namespaced=False)
 NETWORK_POLICIES = Resource("networking.k8s.io/v1", "networkpolicies")
 DISRUPTION_BUDGETS = Resource("policy/v1", "poddisruptionbudgets")
 VALIDATING_WEBHOOKS = Resource(

@@ -37,6 +37,8 @@ class Settings:
     (TOLLHOUSE_RESYNC_SECONDS, default 60): certificates end, and a watch may miss a deletion.
     request_ttl_seconds: how long a finished ApprovalRequest is kept
     (TOLLHOUSE_APPROVAL_TTL_SECONDS, default a day); its outcome is in the audit trail.
+    token_reviewers: the ClusterRoleBinding that lets proxies review tokens, whose subjects are kept
+    right (TOLLHOUSE_TOKEN_REVIEWERS); empty: none may.
     kubeconfig: how to reach the API server (TOLLHOUSE_KUBECONFIG); None: the pod's own account.
     """
 
@@ -53,6 +55,7 @@ class Settings:
     health_port: int = 8080
     resync_seconds: float = 60.0
     request_ttl_seconds: float = 86400.0
+    token_reviewers: str = ""
     kubeconfig: str | None = None
 
 
@@ -76,6 +79,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         health_port=_whole(environment, "TOLLHOUSE_HEALTH_PORT", 8080, 0, 65535),
         resync_seconds=float(_whole(environment, "TOLLHOUSE_RESYNC_SECONDS", 60, 1, 86400)),
         request_ttl_seconds=float(_whole(environment, "TOLLHOUSE_APPROVAL_TTL_SECONDS", 86400, 60, 31536000)),
+        token_reviewers=environment.get("TOLLHOUSE_TOKEN_REVIEWERS", ""),
         kubeconfig=environment.get("TOLLHOUSE_KUBECONFIG") or None,
     )
 

@@ -44,7 +44,8 @@ class Identity:
     """A proven identity. `name` is unique only together with `provider`.
 
     `claims` holds the token's verified claims as plain JSON values. `expires_at` is the moment
-    the proof ends (UTC); None only for proofs that do not end.
+    the proof ends (UTC); None only for proofs that do not end. `prove_again_seconds`: the proof is good for
+    so long and then wants the token shown once more; None: it is good until it ends.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Identity:
     service_account: ServiceAccountName | None = None
     expires_at: datetime | None = None
     token_id: str | None = None
+    prove_again_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

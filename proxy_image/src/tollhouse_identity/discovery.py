@@ -38,6 +38,10 @@ class ApiServer(Protocol):
         """One JSON object. Raises StoreUnavailable or StoreRefused."""
         ...
 
+    async def create(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """Stores (or has judged) an object. Raises StoreUnavailable or StoreRefused."""
+        ...
+
 
 async def published_by_issuer(
     fetcher: Fetcher, issuer: str, ca_pem: Callable[[], Awaitable[str | None]]

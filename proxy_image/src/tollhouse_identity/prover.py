@@ -31,6 +31,7 @@ from tollhouse_identity.form import CompactToken, Refused, parse_token
 from tollhouse_identity.jws import signature_holds
 from tollhouse_identity.key_cache import IssuerKeys, KeySettings, KeysUnavailable
 from tollhouse_identity.keys import Jwk, candidates
+from tollhouse_identity.review import AGAIN_SECONDS, TokenReviews
 from tollhouse_identity.trust import (
     DEFAULT_TYPES,
     TrustedProvider,
@@ -75,6 +76,8 @@ class TokenProver:
         self._fetcher = Fetcher(settings.keys.timeout_seconds)
         self._local = None if settings.local_jwks is None else local_keys.LocalKeys(settings.local_jwks)
         self._issuers: dict[KeySource, IssuerKeys] = {}
+        server = settings.api_server
+        self._reviews = None if server is None else TokenReviews(server, clock)
         # Not the loop's own threads: names are looked up there, and a dead name server fills them.
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="tokens")
 
@@ -101,6 +104,8 @@ class TokenProver:
     async def close(self) -> None:
         """Ends fetches under way and connections."""
         await asyncio.gather(*(issuer.close() for issuer in self._issuers.values()))
+        if self._reviews is not None:
+            await self._reviews.close()
         await self._fetcher.close()
         self._threads.shutdown(wait=False)
 
@@ -158,7 +163,17 @@ class TokenProver:
         checks.require(checks.CLAIMS, presented)
         if provider.kubernetes or "kubernetes.io" in token.claims:
             checks.require(checks.SERVICE_ACCOUNT, presented)
-        return identity_from(token.claims, provider, own_cluster)
+        identity = identity_from(token.claims, provider, own_cluster)
+        if not provider.review or local:
+            return identity
+        await self._review(token, provider, own_cluster=own_cluster)
+        return replace(identity, prove_again_seconds=AGAIN_SECONDS)
+
+    async def _review(self, token: CompactToken, provider: TrustedProvider, *, own_cluster: bool) -> None:
+        if self._reviews is None or not own_cluster:
+            raise Refused("only tokens of this cluster can be reviewed (tokenReview)")
+        wanted = frozenset[str]().union(*provider.audiences)
+        await self._reviews.require(token.text, str(token.claims.get("sub")), sorted(wanted))
 
     async def _verify(self, token: CompactToken, name: str, source: KeySource) -> bool:
         """Whether it was this cluster that signed. Raises Refused unless exactly one published key

@@ -41,7 +41,8 @@ class TrustedProvider:
 
     `issuer` is compared exactly; None is the issuer of this cluster, filled in by discovery.
     `audiences` holds sets, each of which must meet one of the token's audiences.
-    `types` are lower-case `typ` values without `application/`.
+    `types` are lower-case `typ` values without `application/`. `review`: the API server is asked
+    whether what a token is bound to still exists.
     """
 
     name: str
@@ -56,6 +57,7 @@ class TrustedProvider:
     required: Mapping[str, str] = field(default_factory=dict)
     skew_seconds: float = 30.0
     max_lifetime_seconds: float = 86400.0
+    review: bool = False
 
 
 class Trusting(Protocol):
@@ -122,6 +124,7 @@ def _kubernetes(name: str, cluster: KubernetesProvider, audiences: frozenset[str
         ca=cluster.ca_ref,
         audiences=(audiences,),
         max_lifetime_seconds=SERVICE_ACCOUNT_LIFETIME_SECONDS,
+        review=cluster.token_review,
     )
 
 

@@ -10,10 +10,12 @@ from kit.control_plane import ControlPlane
 from kit.issuer import issuing
 from kit.tokens import signing_key
 from kit.trusting import Trust, provider, trust
+from kit.wait import until_async
 from tollhouse_core.identity import Identity, Proof, ServiceAccountName
 from tollhouse_core.secret import Secret
 from tollhouse_identity.key_cache import KeySettings
 from tollhouse_identity.prover import ProverSettings, TokenProver
+from tollhouse_identity.review import AGAIN_SECONDS
 from tollhouse_proxy.adapters.clock import SystemClock
 from tollhouse_proxy.adapters.kubernetes.client import Api
 from tollhouse_proxy.ports.identity import NotProven, ProofUnavailable
@@ -142,3 +144,73 @@ async def test_an_api_server_that_is_away_costs_only_those_who_were_never_seen(
     finally:
         await seen.close()
         await unseen.close()
+
+
+REVIEWED = trust(provider("cluster", kubernetes={"tokenReview": True}))
+REVIEW_ROLE = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
+    "metadata": {"name": "kit-token-reviewer"},
+    "rules": [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}],
+}
+
+
+def may_review(plane: ControlPlane, namespace: str) -> None:
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"kit-token-reviewer-{namespace}"},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "kit-token-reviewer",
+        },
+        "subjects": [{"kind": "ServiceAccount", "name": "proxy", "namespace": namespace}],
+    }
+    plane.apply(REVIEW_ROLE, binding)
+
+
+async def test_a_reviewed_token_ends_with_what_it_is_bound_to_and_another_with_its_time(
+    asking: Asking, control_plane: ControlPlane, agents: str
+) -> None:
+    may_review(control_plane, agents)
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "agent", "namespace": agents},
+        "spec": {"serviceAccountName": "triage", "containers": [{"name": "a", "image": "a"}]},
+    }
+    control_plane.apply(pod)
+    asked = ["create", "token", "triage", "--audience", "tollhouse", "--bound-object-kind", "Pod"]
+    asked += ["--bound-object-name", "agent"]
+    of_the_pod = control_plane.kubectl("-n", agents, *asked, check=True).stdout.strip()
+    of_the_account = control_plane.token(agents, "triage", audience="tollhouse")
+    asking.bundle = REVIEWED
+    identity = await asking.prove(of_the_pod)
+    assert identity.provider == "cluster"
+    assert identity.prove_again_seconds == AGAIN_SECONDS
+    await asking.prove(of_the_account)
+
+    async def gone(token: str) -> bool:
+        try:
+            await asking.prove(token)
+        except NotProven as refusal:
+            return "does not vouch" in str(refusal)
+        return False
+
+    # The API server remembers for 10 s that a token was good.
+    control_plane.kubectl("-n", agents, "delete", "pod", "agent", "--grace-period=0", "--force", check=True)
+    await asking.prove(of_the_account)
+    control_plane.kubectl("-n", agents, "delete", "serviceaccount", "triage", check=True)
+    await until_async(lambda: gone(of_the_pod), within=30, every=0.3)
+    await until_async(lambda: gone(of_the_account), within=30, every=0.3)
+    asking.bundle = trust()
+    assert (await asking.prove(of_the_account)).prove_again_seconds is None
+
+
+async def test_a_proxy_without_the_right_to_review_turns_away_and_says_what_is_missing(
+    asking: Asking, control_plane: ControlPlane, agents: str
+) -> None:
+    asking.bundle = REVIEWED
+    with pytest.raises(ProofUnavailable, match=r"tokenReview\.enabled"):
+        await asking.prove(control_plane.token(agents, "triage", audience="tollhouse"))

@@ -20,6 +20,7 @@ from kit import wait
 from kit.postgres import Postgres
 from kit.wire_world import TOKEN, ScriptedJudge, WireWorld, refused
 from tollhouse_core.decision import SessionTerms, Verdict
+from tollhouse_core.identity import Identity, Proof
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.exchange import TlsMode
 from tollhouse_proxy.ports.judging import Outcome
@@ -169,6 +170,18 @@ def test_a_session_ends_when_its_token_does(postgres: Postgres, shop: str, serve
     with connect(world) as client:
         assert ended(client)[0] == "57P01"
     assert world.gate.sessions[0].closed == ["expired: the token has expired"]
+
+
+def test_a_session_ends_when_its_token_is_shown_again_and_counts_no_more(
+    postgres: Postgres, shop: str, serve: Serve
+) -> None:
+    agent = Identity("triage", "kubernetes", Proof.SERVICE_ACCOUNT, prove_again_seconds=0.2)
+    world = serve(WireWorld(postgres, shop, known={TOKEN: agent}))
+    with connect(world) as client:
+        client.execute("SELECT pg_sleep(0.5)")
+        assert world.gate.sessions[0].closed == []
+        world.known.clear()
+        assert ended(client) == ("57P01", "the token is not one of ours")
 
 
 def test_a_busy_session_ends_at_its_maximum(postgres: Postgres, shop: str, serve: Serve) -> None:

@@ -25,6 +25,7 @@ class OurObjects:
         metadata = event["object"]["metadata"]
         if self._news(event) and self._engine.watches(metadata["namespace"]):
             self._engine.look_at_connection((metadata["namespace"], metadata["name"]))
+            self._engine.standing.add("all")  # its proxies may review tokens, or may no longer
 
     async def access_policy(self, event: Mapping[str, Any], **_: Any) -> None:
         """All bundles of its namespace: it may have selected others before."""

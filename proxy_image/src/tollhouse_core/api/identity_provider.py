@@ -151,8 +151,22 @@ class SamlProvider(ApiModel):
 class KubernetesProvider(ApiModel):
     """The ServiceAccount tokens of a cluster."""
 
-    shape: ClassVar[tuple[Shape, ...]] = (ISSUER_IS_SAFE,)
+    shape: ClassVar[tuple[Shape, ...]] = (
+        ISSUER_IS_SAFE,
+        Holds(
+            lambda cluster: not cluster.token_review or cluster.issuer is None,
+            "!has(self.tokenReview) || !self.tokenReview || !has(self.issuer)",
+            "only this cluster's tokens can be reviewed: take issuer or tokenReview away",
+            "token_review",
+        ),
+    )
 
+    token_review: bool = Field(
+        default=False,
+        description="True: the API server is asked whether each token's pod and ServiceAccount still exist, "
+        "when a session begins and every 15 s while it lasts; the chart must give proxies that right "
+        "(tokenReview.enabled). False (default): a token counts until it ends, by its signature.",
+    )
     issuer: HttpUrl | None = Field(
         default=None,
         description="The cluster's ServiceAccount issuer, exactly as its tokens say in `iss`. Absent: this "

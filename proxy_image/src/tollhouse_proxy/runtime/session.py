@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from tollhouse_core.clock import Clock
 from tollhouse_core.decision import SessionTerms
+from tollhouse_core.secret import Secret
 from tollhouse_proxy.exchange import (
     BackendGone,
     BackendOpened,
@@ -392,6 +393,23 @@ class ClientSession(asyncio.Protocol):
             self._tell(NotProved(str(error), isinstance(error, ProofUnavailable)))
             return
         self._tell(Proven(identity))
+        if identity.prove_again_seconds is not None:
+            self._spawn(self._prove_again(effect.token, identity.prove_again_seconds, identity.expires_at))
+
+    async def _prove_again(self, token: Secret, seconds: float, until: datetime | None) -> None:
+        """Shows the token again from time to time. Where nobody can say now, the session goes on: the
+        token's own end bounds it."""
+        while True:
+            await asyncio.sleep(seconds)
+            if until is not None and self._parts.clock.now() >= until:
+                return
+            try:
+                await self._parts.prover.prove(token)
+            except ProofUnavailable:
+                continue
+            except NotProven as error:
+                self._tell(EndNow(EndReason.REVOKED, str(error)))
+                return
 
     async def _borrow(self, effect: Borrow) -> None:
         try:

@@ -1,11 +1,15 @@
-"""The implementations of `tollhouse_proxy.kits.kernel`, to be tried by the same tests."""
+"""The implementations of `tollhouse_proxy.kits.kernel`, to be tried by the same tests.
+
+Where no C compiler is, only one of them is there; where every part must be (TOLLHOUSE_ALL_PARTS), that fails.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tollhouse_proxy.kits import frames, template
+from tollhouse_proxy.kits import frames, kernel, template
 
 
 @dataclass(frozen=True)
@@ -19,4 +23,6 @@ class Twins:
 
 
 PYTHON = Twins("python", template.template, frames.run, frames.survey)
-ALL = (PYTHON,)
+COMPILED = Twins("compiled", kernel.template, kernel.run, kernel.survey)
+MUST_BE_COMPILED = os.environ.get("TOLLHOUSE_ALL_PARTS") == "1"
+ALL = (PYTHON, COMPILED) if kernel.COMPILED or MUST_BE_COMPILED else (PYTHON,)

@@ -1,17 +1,29 @@
 """The functions that a proxy's speed hangs on, and which implementation serves them.
 
-Each is written twice: in readable Python (`template`, `frames`), which says what it does, and compiled.
-Tests and fuzzing hold the two together byte for byte.
+Each is written twice: in readable Python (`template`, `frames`), which says what it does, and compiled
+(`_native`). Tests and fuzzing hold the two together byte for byte. Where nothing could be compiled, Python
+serves; `COMPILED` tells.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from tollhouse_proxy.kits.frames import FrameError, kinds, run, survey, table
-from tollhouse_proxy.kits.template import template
+from tollhouse_proxy.kits import frames
+from tollhouse_proxy.kits import template as twin
+from tollhouse_proxy.kits.frames import FrameError, kinds, table
+
+try:
+    from tollhouse_proxy.kits import _native as native
+except ImportError:
+    native = None  # type: ignore[assignment]
 
 __all__ = ["COMPILED", "FrameError", "kinds", "run", "survey", "table", "template"]
 
-COMPILED: Final = False
+COMPILED: Final = native is not None
 """Whether the compiled functions serve."""
+
+if COMPILED:
+    template, run, survey = native.template, native.run, native.survey
+else:
+    template, run, survey = twin.template, frames.run, frames.survey

@@ -8,18 +8,21 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-SOURCE = Path("proxy_image/src/tollhouse_proxy/kits/_native.pyx")
+KITS = Path("proxy_image/src/tollhouse_proxy/kits")
+SOURCE = KITS / "_native.pyx"
 
 
 def extensions() -> list[Extension]:
     """The compiled part of the proxy; none where its source is not (the operator's image)."""
     if not SOURCE.exists():
         return []
-    digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()
+    included = [SOURCE, *sorted(KITS.glob("_native_*.pxi"))]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in included)).hexdigest()
     return [
         Extension(
             "tollhouse_proxy.kits._native",
             [str(SOURCE)],
+            depends=[str(path) for path in included],
             define_macros=[("TOLLHOUSE_SOURCE", f'"{digest}"')],
             extra_compile_args=["-O3"],
             optional=True,

@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tollhouse_proxy.kits import frames, kernel, template
+from tollhouse_proxy.kits import frames, kernel, rows, template
+from tollhouse_proxy.kits.rows import Masked, Sheet
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,10 @@ class Twins:
     template: Callable[[bytes], tuple[bytes, tuple[tuple[int, int], ...]] | None]
     run: Callable[[bytes, int, bytes], tuple[int, int, int]]
     survey: Callable[[bytes, int, bytes], tuple[int, bytes, int, int, int, int]]
+    mask_rows: Callable[[bytes, int, int, tuple[int, ...] | None, Sheet, Masked], bytes | None]
 
 
-PYTHON = Twins("python", template.template, frames.run, frames.survey)
-COMPILED = Twins("compiled", kernel.template, kernel.run, kernel.survey)
+PYTHON = Twins("python", template.template, frames.run, frames.survey, rows.mask_rows)
+COMPILED = Twins("compiled", kernel.template, kernel.run, kernel.survey, kernel.mask_rows)
 MUST_BE_COMPILED = os.environ.get("TOLLHOUSE_ALL_PARTS") == "1"
 ALL = (PYTHON, COMPILED) if kernel.COMPILED or MUST_BE_COMPILED else (PYTHON,)

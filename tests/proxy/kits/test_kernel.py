@@ -10,7 +10,8 @@ from pathlib import Path
 from kit import twins
 from tollhouse_proxy.kits import frames, kernel, template
 
-_SOURCE = Path(kernel.__file__).with_name("_native.pyx")
+_KITS = Path(kernel.__file__).parent
+_SOURCES = [_KITS / "_native.pyx", *sorted(_KITS.glob("_native_*.pxi"))]
 
 
 def test_where_it_must_be_the_kernel_is_compiled() -> None:
@@ -22,7 +23,10 @@ def test_where_it_must_be_the_kernel_is_compiled() -> None:
 def test_what_is_compiled_is_made_from_the_source_here() -> None:
     if kernel.COMPILED:
         words = "the compiled kernel is of another source: python setup.py build_ext --inplace"
-        assert hashlib.sha256(_SOURCE.read_bytes()).hexdigest() == kernel.native.SOURCE, words
+        assert (
+            hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
+            == kernel.native.SOURCE
+        ), words
 
 
 def test_without_the_compiled_module_the_twins_serve() -> None:

@@ -1,7 +1,12 @@
-"""The compiled twin of `template` and `frames`."""
+"""The compiled twin of `template`, `frames` and `rows`."""
+
+from tollhouse_proxy.kits.rows import Masked, Sheet
 
 SOURCE: str
 
 def template(text: bytes) -> tuple[bytes, tuple[tuple[int, int], ...]] | None: ...
 def run(data: bytes, at: int, kinds: bytes) -> tuple[int, int, int]: ...
 def survey(data: bytes, at: int, caps: bytes) -> tuple[int, bytes, int, int, int, int]: ...
+def mask_rows(
+    data: bytes, at: int, stop: int, ways: tuple[int, ...] | None, sheet: Sheet, masked: Masked
+) -> bytes | None: ...

@@ -78,6 +78,28 @@ def places(detector: Detector) -> Finder:
     return lambda data: _places(pattern, data)
 
 
+def loose_places(detector: Detector) -> Finder | None:
+    """`places` that ask nothing of what stands around them: in bytes in which a value is a part, each find in
+    the value meets one of these. None: a pattern of which that cannot be said."""
+    source = loosened(_SOURCES[detector.name] if detector.name else detector.pattern or "")
+    if source is None:
+        return None
+    pattern = compile_pattern(source)
+    return lambda data: _places(pattern, data)
+
+
+_PIECE = re.compile(r"\\.|\[(?:\^?\]?)(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*+\]|.", re.DOTALL)
+_ABOUT = frozenset({r"\b", r"\B", r"\A", r"\z", r"\Z", "^", "$"})
+
+
+def loosened(pattern: str) -> str | None:
+    """An RE2 pattern without what asks for an edge; None where that is not to be seen at a glance."""
+    pieces = _PIECE.findall(pattern)
+    if r"\Q" in pieces or "".join(pieces) != pattern:
+        return None
+    return "".join("(?:)" if piece in _ABOUT else piece for piece in pieces)
+
+
 def knows_edges(detector: Detector) -> bool:
     """Whether a pattern asks where a text begins or ends."""
     return _EDGES.search((detector.pattern or "").replace("[^", "[")) is not None

@@ -13,16 +13,17 @@ LV:21 LY:25 MC:27 MD:24 ME:22 MK:19 MN:20 MR:27 MT:31 MU:30 NI:28 NL:18 NO:15 OM
 PS:29 PT:25 QA:29 RO:24 RS:22 RU:33 SA:24 SC:31 SD:18 SE:24 SI:19 SK:24 SM:27 SO:23 ST:25 SV:28
 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20 YE:30
 """
-_IBAN_LENGTHS = {word[:2]: int(word[3:]) for word in _IBAN_TABLE.split()}
+IBAN_LENGTHS = {word[:2]: int(word[3:]) for word in _IBAN_TABLE.split()}
+"""How long an IBAN of each country is."""
 _AS_DIGITS = {ord(letter): str(10 + place) for place, letter in enumerate(ascii_uppercase)}
-LONGEST_IBAN = max(_IBAN_LENGTHS.values())
+LONGEST_IBAN = max(IBAN_LENGTHS.values())
 """How many letters and digits an IBAN has at most."""
 
 
 def iban_length(text: str) -> int:
     """How many of the first characters are a valid IBAN (separators left out); 0 for none."""
     folded = text.upper()
-    length = _IBAN_LENGTHS.get(folded[:2], 0)
+    length = IBAN_LENGTHS.get(folded[:2], 0)
     if not length or len(folded) < length or not folded[:length].isascii():
         return 0
     moved = folded[4:length] + folded[:4]

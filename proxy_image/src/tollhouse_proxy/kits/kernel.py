@@ -1,15 +1,15 @@
 """The functions that a proxy's speed hangs on, and which implementation serves them.
 
-Each is written twice: in readable Python (`template`, `frames`), which says what it does, and compiled
-(`_native`). Tests and fuzzing hold the two together byte for byte. Where nothing could be compiled, Python
-serves; `COMPILED` tells.
+Each is written twice: in readable Python (`template`, `frames`, `rows`), which says what it does, and
+compiled (`_native`). Tests and fuzzing hold the two together byte for byte. Where nothing could be compiled,
+Python serves; `COMPILED` tells.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from tollhouse_proxy.kits import frames
+from tollhouse_proxy.kits import frames, rows
 from tollhouse_proxy.kits import template as twin
 from tollhouse_proxy.kits.frames import FrameError, kinds, table
 
@@ -18,12 +18,12 @@ try:
 except ImportError:
     native = None  # type: ignore[assignment]
 
-__all__ = ["COMPILED", "FrameError", "kinds", "run", "survey", "table", "template"]
+__all__ = ["COMPILED", "FrameError", "kinds", "mask_rows", "run", "survey", "table", "template"]
 
 COMPILED: Final = native is not None
 """Whether the compiled functions serve."""
 
 if COMPILED:
-    template, run, survey = native.template, native.run, native.survey
+    template, run, survey, mask_rows = native.template, native.run, native.survey, native.mask_rows
 else:
-    template, run, survey = twin.template, frames.run, frames.survey
+    template, run, survey, mask_rows = twin.template, frames.run, frames.survey, rows.mask_rows

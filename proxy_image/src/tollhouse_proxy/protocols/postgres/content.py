@@ -6,16 +6,22 @@ something is found becomes NULL: a number that is a card number, the binary form
 
 from __future__ import annotations
 
-from enum import IntEnum
 from struct import Struct
 from typing import Protocol
 
+from tollhouse_proxy.kits import kernel
+from tollhouse_proxy.kits.rows import RowError, Sheet, Way
 from tollhouse_proxy.protocols.postgres.wire.backend import Field
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 
 
 class Scanner(Protocol):
     """Masks content in text (`kits.content`); the same object where nothing was found."""
+
+    @property
+    def sheet(self) -> Sheet:
+        """What it looks for, for the kernel."""
+        ...
 
     def scan(self, text: str) -> str:
         """A plain text."""
@@ -24,19 +30,6 @@ class Scanner(Protocol):
     def scan_json(self, text: str) -> str:
         """A JSON document."""
         ...
-
-
-class Way(IntEnum):
-    """How a column is scanned."""
-
-    TEXT = 0
-    JSON = 1
-    JSONB_BINARY = 2
-    NUMBER_TEXT = 3
-    INTEGER_BINARY = 4
-    NUMERIC_BINARY = 5
-    OPAQUE = 6
-    NONE = 7
 
 
 _JSON, _JSONB, _NUMERIC = 114, 3802, 1700
@@ -87,13 +80,20 @@ def _way(kind: int, form: int) -> Way:
     return Way.NONE if kind in _SHORT else Way.OPAQUE
 
 
-def mask_row(message: bytes, ways: tuple[int, ...], scanner: Scanner) -> bytes:
-    """One DataRow with its contents masked. Raises ProtocolError when it is not what was described."""
-    count: int = _COUNT.unpack_from(message, 5)[0]
-    if count != len(ways):
-        raise ProtocolError(f"a row of {count} columns where {len(ways)} were described")
-    body = message[5:7] + _mask_values(message, 7, len(message), ways, scanner)
-    return b"D" + _SIZE.pack(len(body) + 4) + body
+def mask_rows(data: bytes, at: int, stop: int, ways: tuple[int, ...], scanner: Scanner) -> bytes | None:
+    """What the DataRows data[at:stop] become; None: they go as they are. Raises ProtocolError when one is not
+    what was described, before anything of them is there to be sent."""
+    return _kernel(data, at, stop, ways, scanner)
+
+
+def _kernel(data: bytes, at: int, stop: int, ways: tuple[int, ...] | None, scanner: Scanner) -> bytes | None:
+    def masked(value: bytes, way: int) -> bytes | None:
+        return mask_value(value, way, scanner)
+
+    try:
+        return kernel.mask_rows(data, at, stop, ways, scanner.sheet, masked)
+    except RowError as error:
+        raise ProtocolError(str(error)) from None
 
 
 def _mask_values(data: bytes, at: int, end: int, ways: tuple[int, ...], scanner: Scanner) -> bytes:
@@ -108,7 +108,7 @@ def _mask_values(data: bytes, at: int, end: int, ways: tuple[int, ...], scanner:
             continue
         if size < 0 or at + size > end:
             raise ProtocolError("the length of a value in a row is wrong")
-        value = _masked(data[at : at + size], way, scanner)
+        value = mask_value(data[at : at + size], way, scanner)
         parts += (_NULL,) if value is None else (_SIZE.pack(len(value)), value)
         at += size
     if at != end:
@@ -116,7 +116,8 @@ def _mask_values(data: bytes, at: int, end: int, ways: tuple[int, ...], scanner:
     return b"".join(parts)
 
 
-def _masked(value: bytes, way: int, scanner: Scanner) -> bytes | None:
+def mask_value(value: bytes, way: int, scanner: Scanner) -> bytes | None:
+    """What one value becomes, None for NULL. Raises RowError where a text is not UTF-8."""
     match way:
         case Way.TEXT:
             return _text(value, scanner)
@@ -140,7 +141,7 @@ def _decoded(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        raise ProtocolError("a text value is not UTF-8") from None
+        raise RowError("a text value is not UTF-8") from None
 
 
 def _text(value: bytes, scanner: Scanner) -> bytes:
@@ -170,11 +171,18 @@ def _numeric(value: bytes) -> str:
     return "".join(f"{group:04d}" for group in whole).lstrip("0")
 
 
-def mask_copy(message: bytes, scanner: Scanner, form: int) -> bytes:
-    """One CopyData of a COPY TO: a line of text, or a binary row (of columns of unknown types)."""
-    data = message[5:]
-    value = _copied_rows(data, scanner) if form == 1 else _text(data, scanner)
-    return message if value is data else b"d" + _SIZE.pack(len(value) + 4) + value
+def mask_copies(data: bytes, at: int, stop: int, scanner: Scanner, form: int) -> bytes | None:
+    """What the CopyDatas data[at:stop] of a COPY TO become; None: they go as they are. Each is a line of
+    text, or a binary row (of columns of unknown types). Raises ProtocolError, and ContentHeld."""
+    if form != 1:
+        return _kernel(data, at, stop, None, scanner)
+    parts: list[bytes] = []
+    while at < stop:
+        end = at + 1 + int(_SIZE.unpack_from(data, at + 1)[0])
+        value = _copied_rows(data[at + 5 : end], scanner)
+        parts += (b"d", _SIZE.pack(len(value) + 4), value)
+        at = end
+    return b"".join(parts)
 
 
 def _copied_rows(data: bytes, scanner: Scanner) -> bytes:

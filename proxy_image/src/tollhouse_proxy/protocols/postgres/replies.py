@@ -23,6 +23,7 @@ from tollhouse_proxy.protocols.postgres.withheld import passed_on
 SWALLOW = b""
 _PINNED = {"client_encoding": {"UTF8"}, "standard_conforming_strings": {"on"}}
 _CANCELLED = "57014"
+_ANSWER_ROWS = (Kind.QUERY, Kind.EXECUTE)
 _STATUSES = {b"I": "I", b"T": "T", b"E": "E"}
 
 Handler = Callable[[bytes], bytes | None]
@@ -111,11 +112,28 @@ class Replies:
         run = self._running(head)
         if run.stopped:
             return SWALLOW
-        if run.scan is None:
-            return None
+        return None if run.scan is None else self._mask(run, message, 0, len(message))
+
+    def masks(self, kind: int) -> bool:
+        """Whether rows of this type (DataRow, CopyData) are to be masked now, any number at once."""
+        head = self._ledger.head
+        run = head.run if head and head.kind in _ANSWER_ROWS and not head.hidden else None
+        if head is None or run is None or run.stopped or run.scan is None:
+            return False
+        return not head.failed and not head.instead and run.copying == (kind == backend.COPY_DATA)
+
+    def masked(self, data: bytes, at: int, stop: int) -> bytes | None:
+        """What whole rows of one type, data[at:stop], become (see `masks`)."""
+        return self._mask(self._running(self._answering(*_ANSWER_ROWS)), data, at, stop)
+
+    @staticmethod
+    def _mask(run: Run, data: bytes, at: int, stop: int) -> bytes | None:
+        assert run.scan is not None
+        if run.copying:
+            return content.mask_copies(data, at, stop, run.scan, run.copy_format)
         if run.columns is None:
             raise BackendBroke("rows came before their description")
-        return content.mask_row(message, run.columns, run.scan)
+        return content.mask_rows(data, at, stop, run.columns, run.scan)
 
     def _columns(self, message: bytes) -> bytes | None:
         head = self._answering(Kind.QUERY, Kind.DESCRIBE, Kind.EXECUTE)
@@ -346,7 +364,7 @@ class Replies:
             raise BackendBroke("CopyData outside a COPY")
         if run.stopped:
             return SWALLOW
-        return None if run.scan is None else content.mask_copy(message, run.scan, run.copy_format)
+        return None if run.scan is None else self._mask(run, message, 0, len(message))
 
     def _copy_done(self) -> bytes | None:
         self._running(self._answering(Kind.QUERY, Kind.EXECUTE)).copying = False

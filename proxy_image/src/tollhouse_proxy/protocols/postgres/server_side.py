@@ -1,7 +1,8 @@
 """The backend's half of a session: every reply is matched with the ledger before it goes on.
 
-A chunk is walked header by header. What needs no change goes on as the slice of the chunk it came in; rows
-of a statement without content masks are only counted.
+A chunk is walked header by header, and runs of rows at a stride: what needs no change goes on as the slice of
+the chunk it came in, rows of a statement without content masks are only counted, and others are masked
+together.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from struct import Struct
 
+from tollhouse_proxy.kits import kernel
 from tollhouse_proxy.protocols.postgres.content import ContentHeld
 from tollhouse_proxy.protocols.postgres.replies import BackendBroke, Replies
 from tollhouse_proxy.protocols.postgres.state import SessionState
@@ -17,6 +19,8 @@ from tollhouse_proxy.protocols.postgres.wire.framing import HEADER
 
 _HEAD = Struct("!BI")
 _ROWS = frozenset({backend.DATA_ROW, backend.COPY_DATA})
+_EITHER = kernel.kinds(bytes(_ROWS))
+_ALIKE = {kind: kernel.kinds(bytes((kind,))) for kind in _ROWS}
 _STREAMS_FROM = 64 * 1024
 """A row this long goes on in pieces (where nothing must look into it)."""
 
@@ -92,9 +96,15 @@ class ServerSide:
             if is_row:
                 if not rows:
                     mark = (at, begin, len(out))
-                rows += 1
+                masks = not plain and replies.masks(kind)
+                more = 1
+                if (plain and not self._passing) or masks:
+                    stop, more, _ = kernel.run(data, at, _EITHER if plain else _ALIKE[kind])
+                rows += more
                 size += stop - at
-                if plain:
+                if plain or masks:
+                    if masks:
+                        begin = self._put(data, begin, at, stop, replies.masked(data, at, stop))
                     at = min(stop, end)
                     continue
             elif rows:
@@ -104,13 +114,7 @@ class ServerSide:
             handler = handlers.get(kind)
             if handler is None:
                 raise BackendBroke(f"the backend sent a message of type {kind:#04x}")
-            replacement = handler(data[at:stop])
-            if replacement is not None:
-                if at > begin:
-                    out.append(data[begin:at])
-                if replacement:
-                    out.append(replacement)
-                begin = stop
+            begin = self._put(data, begin, at, stop, handler(data[at:stop]))
             at = stop
             plain = replies.plain
         if rows and self._overrun(rows, size):
@@ -121,6 +125,16 @@ class ServerSide:
             out.append(data if begin == 0 and at == end else data[begin:at])
         if at < end:
             self._keep(data[at:])
+
+    def _put(self, data: bytes, begin: int, at: int, stop: int, replacement: bytes | None) -> int:
+        """data[at:stop] goes out as this instead (b"": not at all; None: as it is); the new `begin`."""
+        if replacement is None:
+            return begin
+        if at > begin:
+            self._state.outbox.client.append(data[begin:at])
+        if replacement:
+            self._state.outbox.client.append(replacement)
+        return stop
 
     def _keep(self, rest: bytes) -> None:
         """The beginning of a message; `_needed` is its size, once its header is there."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from tollhouse_core.decision import Obligations
 from tollhouse_proxy.kits.content import ContentScanner
+from tollhouse_proxy.kits.content_sheet import sheet_of
+from tollhouse_proxy.kits.rows import Sheet
 from tollhouse_proxy.protocols.postgres import sql
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
@@ -24,6 +26,12 @@ class Scanners:
     """Several content masks, one behind the other."""
 
     each: Sequence[ContentScanner]
+    sheet: Sheet
+
+    @classmethod
+    def of(cls, each: Sequence[ContentScanner]) -> Scanners:
+        """With what the row kernel must know of them."""
+        return cls(each, sheet_of(each))
 
     def scan(self, text: str) -> str:
         """See Scanner."""
@@ -49,7 +57,7 @@ def sql_dialect(keys: MaskKeys) -> Dialect:
 
     def scanner(obligations: Obligations) -> Scanner | None:
         found = [ContentScanner(one.detectors, one.mask, _key(one.mask, keys)) for one in obligations.content]
-        return Scanners(found) if found else None
+        return Scanners.of(found) if found else None
 
     def constants(statement: Statement) -> frozenset[int]:
         plan = statement.plan

@@ -1,0 +1,500 @@
+# Finding content in one value: the twin of content_finders.py and content_numbers.py.
+#
+# Each finder gives the spans that the one of the same name in `content_finders` gives. What is rare or knows
+# more than ASCII is not judged here: ASK leaves the value to Python.
+
+cdef enum:
+    CARD = 1
+    EMAIL = 2
+    PHONE = 4
+    IBAN = 8
+    PRIVATE_KEY = 16
+    ACCESS_KEY = 32
+    LARGEST_VALUE = 16 * 1024
+    MOST_SPANS = 64
+    LONGEST_CARD_ROW = 64
+    LONGEST_IBAN_TEXT = 34
+
+cdef enum Verdict:
+    CLEAN = 0
+    FOUND = 1
+    ASK = 2
+    BROKEN = 3
+
+cdef struct Span:
+    Py_ssize_t begin
+    Py_ssize_t end
+
+cdef struct Finds:
+    int count
+    bint full
+    Span spans[MOST_SPANS]
+
+cdef enum:
+    IS_DIGIT = 1
+    IS_LETTER = 2
+    IS_WORD = 4  # what \b knows
+    IS_LOCAL = 8  # before the @ of an address
+    IS_DOMAIN = 16
+    IS_KEY = 32  # within an access key
+    IS_AT = 64
+    IS_HINT = 128  # without one of these no key is there
+
+cdef uint8_t CLASS[256]
+cdef uint8_t IBAN_LENGTHS[26 * 26]
+
+
+cdef void _fill_classes():
+    cdef int byte
+    for byte in range(256):
+        CLASS[byte] = 0
+    for byte in b"0123456789":
+        CLASS[byte] = IS_DIGIT | IS_WORD | IS_LOCAL | IS_DOMAIN | IS_KEY
+    for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
+        CLASS[byte] = IS_LETTER | IS_WORD | IS_LOCAL | IS_DOMAIN | IS_KEY
+    CLASS[95] = IS_WORD | IS_LOCAL | IS_KEY | IS_HINT  # _
+    CLASS[45] = IS_LOCAL | IS_DOMAIN | IS_KEY | IS_HINT  # -
+    CLASS[64] = IS_AT  # @
+    for byte in b"AJ":
+        CLASS[byte] |= IS_HINT
+    for byte in b".%+'":
+        CLASS[byte] = IS_LOCAL
+    for letters, length in IBANS.items():
+        IBAN_LENGTHS[(ord(letters[0]) - 65) * 26 + ord(letters[1]) - 65] = length
+
+
+_fill_classes()
+
+
+cdef inline bint _is(uint8_t byte, uint8_t what) noexcept nogil:
+    return (CLASS[byte] & what) != 0
+
+
+cdef inline void _note(Finds *finds, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    if finds.count == MOST_SPANS:
+        finds.full = True
+        return
+    finds.spans[finds.count].begin = begin
+    finds.spans[finds.count].end = end
+    finds.count += 1
+
+
+cdef bint _is_utf8(octets text, Py_ssize_t size) noexcept nogil:
+    """RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF."""
+    cdef Py_ssize_t at = 0
+    cdef uint8_t lead, second
+    cdef int more
+    while at < size:
+        lead = text[at]
+        at += 1
+        if lead < 0x80:
+            continue
+        if 0xC2 <= lead <= 0xDF:
+            more = 1
+        elif 0xE0 <= lead <= 0xEF:
+            more = 2
+        elif 0xF0 <= lead <= 0xF4:
+            more = 3
+        else:
+            return False
+        if size - at < more:
+            return False
+        second = text[at]
+        if (lead == 0xE0 and second < 0xA0) or (lead == 0xED and second > 0x9F):
+            return False
+        if (lead == 0xF0 and second < 0x90) or (lead == 0xF4 and second > 0x8F):
+            return False
+        while more:
+            if text[at] & 0xC0 != 0x80:
+                return False
+            at += 1
+            more -= 1
+    return True
+
+
+cdef inline bint _joins_digits(uint8_t byte) noexcept nogil:
+    return byte == c" " or byte == c"." or byte == c"-"
+
+
+cdef void _cards(octets text, Py_ssize_t size, Finds *finds, bint places) noexcept nogil:
+    """content_finders._cards, in a text without non-ASCII separators."""
+    cdef Py_ssize_t at = 0, start
+    cdef Py_ssize_t spots[LONGEST_CARD_ROW]
+    cdef uint8_t digits[LONGEST_CARD_ROW]
+    cdef Py_ssize_t last = 0
+    cdef int count
+    while at < size:
+        if not _digit(text[at]):
+            at += 1
+            continue
+        start = at
+        count = 0
+        while True:
+            if count < LONGEST_CARD_ROW:
+                spots[count] = at
+                digits[count] = text[at] - c"0"
+            count += 1
+            last = at
+            at += 1
+            if at < size and _digit(text[at]):
+                continue
+            if size - at >= 2 and _joins_digits(text[at]) and _digit(text[at + 1]):
+                at += 1
+                continue
+            break
+        if count < 13:
+            continue
+        if places or count > LONGEST_CARD_ROW:
+            _note(finds, start, last + 1)
+        else:
+            _card_spans(digits, spots, count, finds)
+
+
+cdef void _card_spans(uint8_t *digits, Py_ssize_t *spots, int count, Finds *finds) noexcept nogil:
+    """content_numbers.card_spans."""
+    cdef int even[LONGEST_CARD_ROW + 1]
+    cdef int odd[LONGEST_CARD_ROW + 1]
+    cdef int first, index, doubled, end, lengths, length, two, four, total
+    even[0] = odd[0] = 0
+    for index in range(count):
+        doubled = digits[index] * 2 - 9 if digits[index] > 4 else digits[index] * 2
+        even[index + 1] = even[index] + (doubled if index % 2 else digits[index])
+        odd[index + 1] = odd[index] + (digits[index] if index % 2 else doubled)
+    for first in range(count - 12):
+        two = digits[first] * 10 + digits[first + 1]
+        four = two * 100 + digits[first + 2] * 10 + digits[first + 3]
+        lengths = _card_lengths(two, four)
+        length = 13
+        while lengths:
+            if lengths & 1:
+                end = first + length
+                if end <= count:
+                    total = odd[end] - odd[first] if (end - 1) % 2 else even[end] - even[first]
+                    if total % 10 == 0:
+                        _note(finds, spots[first], spots[end - 1] + 1)
+            lengths >>= 1
+            length += 1
+
+
+cdef int _card_lengths(int two, int four) noexcept nogil:
+    """content_numbers._lengths; bit n: n + 13 digits."""
+    if two // 10 == 4:
+        return 0b1001001
+    if 51 <= two <= 55 or 2221 <= four <= 2720:
+        return 0b0001000
+    if two == 34 or two == 37:
+        return 0b0000100
+    if two == 36 or two == 38 or two == 39 or 3000 <= four <= 3059:
+        return 0b1001010
+    if 3528 <= four <= 3589:
+        return 0b1111000
+    if two == 50 or 56 <= two <= 59 or two // 10 == 6:
+        return 0b1111000 if two == 60 or two == 62 or two == 64 or two == 65 else 0b1101101
+    return 0
+
+
+cdef void _emails(octets text, Py_ssize_t size, Finds *finds) noexcept nogil:
+    """The pattern of Email, in an ASCII text."""
+    cdef Py_ssize_t at = 0, begin, end, floor = 0
+    while at < size:
+        if text[at] != c"@":
+            at += 1
+            continue
+        begin = at
+        while begin > floor and _is(text[begin - 1], IS_LOCAL):
+            begin -= 1
+        end = at + 1
+        while end < size and _is(text[end], IS_DOMAIN):
+            end += 1
+        if begin == at or end == at + 1 or not (size - end >= 2 and text[end] == c"." and _is(text[end + 1], IS_DOMAIN)):
+            at += 1
+            continue
+        while size - end >= 2 and text[end] == c"." and _is(text[end + 1], IS_DOMAIN):
+            end += 2
+            while end < size and _is(text[end], IS_DOMAIN):
+                end += 1
+        _note(finds, begin, end)
+        floor = at = end
+
+
+cdef inline bint _edge_before(octets text, Py_ssize_t at) noexcept nogil:
+    """Whether \b holds before a word's character."""
+    return at == 0 or not _is(text[at - 1], IS_WORD)
+
+
+cdef inline bint _edge_behind(octets text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
+    """Whether \b holds behind a word's character."""
+    return at >= size or not _is(text[at], IS_WORD)
+
+
+cdef inline bint _digits_at(octets text, Py_ssize_t at, Py_ssize_t size, int count) noexcept nogil:
+    cdef int index
+    if size - at < count:
+        return False
+    for index in range(count):
+        if not _digit(text[at + index]):
+            return False
+    return True
+
+
+cdef inline bint _in_phone(uint8_t byte) noexcept nogil:
+    return (
+        byte == c" " or byte == c"." or byte == c"/" or byte == c"(" or byte == c")" or byte == c"-"
+    )
+
+
+cdef Py_ssize_t _international(octets text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
+    """(?:\\+|\\b00)[1-9][0-9]{0,2}(?:[ ./()\\-]{0,2}[0-9]){6,13}; the end, or -1."""
+    cdef Py_ssize_t ends[16]
+    cdef Py_ssize_t next_at
+    cdef int further = 0, together = 0, gap, code, group
+    if text[at] == c"+":
+        at += 1
+    elif text[at] == c"0" and size - at >= 2 and text[at + 1] == c"0" and _edge_before(text, at):
+        at += 2
+    else:
+        return -1
+    if at >= size or not c"1" <= text[at] <= c"9":
+        return -1
+    ends[0] = at + 1
+    while further < 15:
+        next_at = ends[further]
+        gap = 0
+        while gap < 2 and next_at < size and _in_phone(text[next_at]):
+            next_at += 1
+            gap += 1
+        if next_at >= size or not _digit(text[next_at]):
+            break
+        further += 1
+        ends[further] = next_at + 1
+        if gap == 0 and together == further - 1:
+            together = further
+    code = together if together < 2 else 2
+    while code >= 0:
+        group = further - code
+        if group > 13:
+            group = 13
+        if group >= 6:
+            return ends[code + group]
+        code -= 1
+    return -1
+
+
+cdef Py_ssize_t _national(octets text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
+    """\\(?\\b[0-9]{3}\\)?[ .\\-][0-9]{3}[ .\\-][0-9]{4}\\b; the end, or -1."""
+    if text[at] == c"(":
+        at += 1
+    elif not _edge_before(text, at):
+        return -1
+    if not _digits_at(text, at, size, 3):
+        return -1
+    at += 3
+    if at < size and text[at] == c")":
+        at += 1
+    if at >= size or not _joins_digits(text[at]) or not _digits_at(text, at + 1, size, 3):
+        return -1
+    at += 4
+    if at >= size or not _joins_digits(text[at]) or not _digits_at(text, at + 1, size, 4):
+        return -1
+    at += 5
+    return at if _edge_behind(text, at, size) else -1
+
+
+cdef Py_ssize_t _trunk(octets text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
+    """\\b0[1-9][0-9]{1,4}[ /\\-][0-9](?:[ \\-]?[0-9]){4,9}\\b; the end, or -1."""
+    cdef Py_ssize_t ends[10]
+    cdef int area = 0, groups = 0
+    if text[at] != c"0" or not _edge_before(text, at):
+        return -1
+    at += 1
+    if at >= size or not c"1" <= text[at] <= c"9":
+        return -1
+    at += 1
+    while area < 4 and at < size and _digit(text[at]):
+        area += 1
+        at += 1
+    if area == 0 or at >= size or not (text[at] == c" " or text[at] == c"/" or text[at] == c"-"):
+        return -1
+    at += 1
+    if at >= size or not _digit(text[at]):
+        return -1
+    ends[0] = at + 1
+    while groups < 9:
+        at = ends[groups]
+        if at < size and (text[at] == c" " or text[at] == c"-"):
+            at += 1
+        if at >= size or not _digit(text[at]):
+            break
+        groups += 1
+        ends[groups] = at + 1
+    while groups >= 4:
+        if _edge_behind(text, ends[groups], size):
+            return ends[groups]
+        groups -= 1
+    return -1
+
+
+cdef void _phones(octets text, Py_ssize_t size, Finds *finds) noexcept nogil:
+    """The pattern of Phone: at each place the first of its three forms that fits."""
+    cdef Py_ssize_t at = 0, end
+    cdef uint8_t byte
+    while at < size:
+        byte = text[at]
+        if byte != c"+" and byte != c"(" and not (_digit(byte) and _edge_before(text, at)):
+            at += 1
+            continue
+        end = _international(text, at, size)
+        if end < 0 and byte != c"+":
+            end = _national(text, at, size)
+            if end < 0 and byte != c"(":
+                end = _trunk(text, at, size)
+        if end < 0:
+            at += 1
+            continue
+        _note(finds, at, end)
+        at = end
+
+
+cdef void _ibans(octets text, Py_ssize_t size, Finds *finds, bint places) noexcept nogil:
+    """content_finders._ibans."""
+    cdef Py_ssize_t at = 0
+    while size - at >= 4:
+        if not (
+            _is(text[at], IS_LETTER)
+            and _is(text[at + 1], IS_LETTER)
+            and _digit(text[at + 2])
+            and _digit(text[at + 3])
+        ):
+            at += 1
+            continue
+        if places:
+            _note(finds, at, at + 4)
+        else:
+            _iban(text, at, size, finds)
+        at += 4
+
+
+cdef inline uint8_t _upper(uint8_t byte) noexcept nogil:
+    return byte - 32 if c"a" <= byte <= c"z" else byte
+
+
+cdef void _iban(octets text, Py_ssize_t begin, Py_ssize_t size, Finds *finds) noexcept nogil:
+    """content_numbers.iban_length, of what may belong to one."""
+    cdef uint8_t letters[LONGEST_IBAN_TEXT]
+    cdef Py_ssize_t spots[LONGEST_IBAN_TEXT]
+    cdef Py_ssize_t at = begin
+    cdef int count = 0, length, index, rest = 0
+    cdef uint8_t byte
+    while count < LONGEST_IBAN_TEXT:
+        if count and at < size and (text[at] == c" " or text[at] == c"-"):
+            at += 1
+        if at >= size or not _is(text[at], IS_LETTER | IS_DIGIT):
+            break
+        letters[count] = _upper(text[at])
+        spots[count] = at
+        count += 1
+        at += 1
+    if count < 15:
+        return
+    length = IBAN_LENGTHS[(letters[0] - 65) * 26 + letters[1] - 65]
+    if length == 0 or count < length:
+        return
+    for index in range(length):
+        byte = letters[(index + 4) % length]
+        if byte >= c"A":
+            rest = (rest * 100 + byte - 55) % 97
+        else:
+            rest = (rest * 10 + byte - c"0") % 97
+    if rest == 1:
+        _note(finds, begin, spots[length - 1] + 1)
+
+
+cdef inline bint _starts(octets text, Py_ssize_t at, Py_ssize_t size, const char *word, Py_ssize_t length) noexcept nogil:
+    return size - at >= length and memcmp(text + at, word, length) == 0
+
+
+cdef bint _may_hold_key(octets text, Py_ssize_t size, int detectors) noexcept nogil:
+    """Whether a key may be there: the beginning of one, and enough behind it."""
+    cdef Py_ssize_t at, run_end = 0, least
+    cdef uint8_t byte
+    for at in range(size):
+        byte = text[at]
+        if byte == c"-" and detectors & PRIVATE_KEY and _starts(text, at, size, "-----BEGIN ", 11):
+            return True
+        if not detectors & ACCESS_KEY:
+            continue
+        if byte == c"A":
+            if not (
+                _starts(text, at, size, "AKIA", 4)
+                or _starts(text, at, size, "ASIA", 4)
+                or _starts(text, at, size, "AROA", 4)
+                or _starts(text, at, size, "AIDA", 4)
+                or _starts(text, at, size, "AGPA", 4)
+                or _starts(text, at, size, "ANPA", 4)
+                or _starts(text, at, size, "AIza", 4)
+            ):
+                continue
+            least = 20
+        elif byte == c"g":
+            if not (
+                (size - at >= 4 and text[at + 1] == c"h" and text[at + 3] == c"_")
+                or _starts(text, at, size, "github_pat_", 11)
+                or _starts(text, at, size, "glpat-", 6)
+            ):
+                continue
+            least = 26
+        elif byte == c"x":
+            if not (_starts(text, at, size, "xox", 3) and size - at >= 5 and text[at + 4] == c"-"):
+                continue
+            least = 15
+        elif byte == c"s":
+            if not (_starts(text, at, size, "sk_", 3) or _starts(text, at, size, "sk-", 3)):
+                continue
+            least = 23
+        elif byte == c"e":
+            if not _starts(text, at, size, "eyJ", 3):
+                continue
+            least = 13
+        else:
+            continue
+        if run_end < at:
+            run_end = at
+        while run_end < size and _is(text[run_end], IS_KEY):
+            run_end += 1
+        if run_end - at >= least:
+            return True
+    return False
+
+
+cdef Verdict _examine(octets text, Py_ssize_t size, int detectors, bint places, bint strict, Finds *finds) noexcept nogil:
+    """What is in a value. `places`: whether anything may be there at all (for documents of several values);
+    `strict`: it must be UTF-8."""
+    cdef Py_ssize_t at, digits = 0
+    cdef uint8_t seen = 0, high = 0
+    for at in range(size):
+        seen |= CLASS[text[at]]
+        digits += CLASS[text[at]] & IS_DIGIT
+        high |= text[at]
+    finds.count = 0
+    finds.full = False
+    if high & 0x80 and strict and not _is_utf8(text, size):
+        return BROKEN
+    if detectors & EMAIL and seen & IS_AT:
+        if high & 0x80:
+            return ASK
+        _emails(text, size, finds)
+    if size < 8:
+        return FOUND if finds.count else CLEAN
+    if digits >= 13 and detectors & CARD:
+        if high & 0x80:
+            return ASK
+        _cards(text, size, finds, places)
+    if digits >= 7 and detectors & PHONE:
+        _phones(text, size, finds)
+    if digits >= 2 and seen & IS_LETTER and detectors & IBAN:
+        _ibans(text, size, finds, places)
+    if seen & IS_HINT and detectors & (PRIVATE_KEY | ACCESS_KEY) and _may_hold_key(text, size, detectors):
+        return ASK
+    if finds.full:
+        return ASK
+    return FOUND if finds.count else CLEAN

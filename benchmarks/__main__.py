@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...]`: measure, print a table, write benchmarks/latest.json.
 
-Names: userland, transactions, policy, apply. Without names: all of them.
+Names: userland, transactions, policy, apply, held_up. Without names: all of them.
 """
 
 from __future__ import annotations
@@ -43,11 +43,18 @@ def apply() -> Sequence[Measure]:
     return one.measure()
 
 
+def held_up() -> Sequence[Measure]:
+    from benchmarks import held_up as one
+
+    return one.measure()
+
+
 ALL: dict[str, Callable[[], Sequence[Measure]]] = {
     "userland": userland,
     "transactions": transactions,
     "policy": policy,
     "apply": apply,
+    "held_up": held_up,
 }
 
 

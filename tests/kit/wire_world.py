@@ -35,6 +35,7 @@ from tollhouse_core.operation import Operation
 from tollhouse_core.secret import Secret
 from tollhouse_proxy.exchange import Target, TlsMode
 from tollhouse_proxy.guard.gate import Gate
+from tollhouse_proxy.ports.aside import Aside
 from tollhouse_proxy.ports.credentials import Credential
 from tollhouse_proxy.ports.identity import NotProven
 from tollhouse_proxy.ports.judging import (
@@ -242,6 +243,7 @@ class WireWorld:
     username: str = ""
     password: str = ""
     lenders: dict[str, LentCredential] = field(default_factory=dict)
+    aside: Aside | None = None
     over_socket: bool = False
     host: str = "127.0.0.1"
     port: int = 0
@@ -279,7 +281,7 @@ class WireWorld:
         around = Surroundings(
             served=lambda: served,
             gate=self.guard or self.gate,
-            dialect=sql_dialect(MaskKeys(b"n" * 32, b"c" * 32)),
+            dialect=sql_dialect(MaskKeys(b"n" * 32, b"c" * 32), self.aside),
             clock=clock,
             shelf=CatalogShelf(),
             cancels=CancelRegistry(),

@@ -13,6 +13,7 @@ from tollhouse_core.decision import Obligations
 from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_proxy.exchange import MachineFactory, Target, TlsMode
+from tollhouse_proxy.ports.aside import Aside
 from tollhouse_proxy.ports.judging import Gate
 from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.conversation import Surroundings
@@ -35,12 +36,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """What every protocol's machines stand on. `standing` is None while nobody can be served."""
+    """What every protocol's machines stand on. `standing` is None while nobody can be served. `aside` does
+    what would hold up the loop; None: it is done on the loop."""
 
     standing: Callable[[], Standing | None]
     gate: Gate
     clock: Clock
     mask_keys: MaskKeys
+    aside: Aside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Explained:
 
 
 def _postgres(foundation: Foundation) -> MachineFactory:
-    return _postgres_machines(foundation, sql_dialect(foundation.mask_keys))
+    return _postgres_machines(foundation, sql_dialect(foundation.mask_keys, foundation.aside))
 
 
 def _postgres_machines(foundation: Foundation, dialect: Dialect) -> MachineFactory:

@@ -18,6 +18,7 @@ from tollhouse_core.api.connection import ProxyTlsMode
 from tollhouse_core.api.credentials import Credentials
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_identity.prover import ProverSettings, TokenProver
+from tollhouse_proxy.adapters.aside.workers import Workers
 from tollhouse_proxy.adapters.audit.sinks import AuditSinks
 from tollhouse_proxy.adapters.credentials.factory import source_for
 from tollhouse_proxy.adapters.credentials.roles import RoleSources
@@ -30,6 +31,7 @@ from tollhouse_proxy.ports.judging import Gate
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
 from tollhouse_proxy.registry import PROTOCOLS, Foundation, Standing
+from tollhouse_proxy.runtime.memory import settle_memory
 from tollhouse_proxy.runtime.serving import RuntimeSettings
 from tollhouse_proxy.runtime.serving import Serving as Listener
 from tollhouse_proxy.runtime.session import Parts
@@ -67,6 +69,7 @@ class Serving:
         self._preparing: asyncio.Task[None] | None = None
         self._listener: Listener | None = None
         self._prover = self._token_prover()
+        self._workers = Workers()
 
     @property
     def trouble(self) -> str:
@@ -89,7 +92,9 @@ class Serving:
         bundle = self._house.in_force.bundle
         assert bundle is not None
         protocol = bundle.connection.protocol
-        foundation = Foundation(lambda: self._standing, self._gate, self._house.clock, self._mask_keys())
+        clock, keys = self._house.clock, self._mask_keys()
+        foundation = Foundation(lambda: self._standing, self._gate, clock, keys, self._workers)
+        self._workers.start()
         parts = Parts(
             factory=PROTOCOLS[protocol](foundation),
             prover=self._prover,
@@ -103,6 +108,7 @@ class Serving:
         listen = self._settings.listen
         self._listener = Listener(RuntimeSettings(listen.host, listen.port), parts)
         await self._listener.start()
+        settle_memory()
         log.info("serving %s/%s on port %d", self._settings.namespace, self._settings.connection, self.port)
 
     async def drain(self) -> None:
@@ -118,6 +124,7 @@ class Serving:
             await asyncio.gather(self._preparing, return_exceptions=True)
         await self._credentials.close()
         await self._prover.close()
+        await self._workers.close()
 
     def _tls(self) -> ssl.SSLContext | None:
         bundle = self._house.in_force.bundle

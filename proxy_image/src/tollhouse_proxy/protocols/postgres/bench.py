@@ -1,9 +1,10 @@
-"""Where a statement waits for its verdict: facts are looked up, people are asked."""
+"""Where a statement waits: facts are looked up, people are asked, long texts are read apart."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tollhouse_core.decision import Permitted, Refusal, Refused, RuleRef, Verdict
@@ -18,6 +19,25 @@ from tollhouse_proxy.protocols.postgres.wire.backend import Report
 
 ESTIMATED_ROWS = "estimatedRows"
 _EXPLAINABLE = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
+
+
+class Postponed(Exception):
+    """What was asked for is being made apart: advance the task again when something has happened."""
+
+
+class Cancelled(Exception):
+    """The client cancelled what was being made apart."""
+
+
+@dataclass(slots=True)
+class _Made:
+    """Something that is made apart, and what came of it."""
+
+    key: object
+    number: int
+    value: Any = None
+    error: BaseException | None = None
+    done: bool = False
 
 
 class FactFailed(Exception):
@@ -39,6 +59,7 @@ class Bench:
         self._settled: Verdict | None = None
         self._asked: tuple[Question, Promise] | None = None
         self._failed: Report | None = None
+        self._made: list[_Made] = []
 
     @property
     def waiting(self) -> bool:
@@ -47,8 +68,8 @@ class Bench:
 
     @property
     def quiet(self) -> bool:
-        """Whether no verdict is outstanding, or was given and not taken."""
-        return not self._waiting and self._settled is None and self._failed is None
+        """Whether nothing is outstanding, or was given and not taken."""
+        return not (self._waiting or self._made or self._settled is not None or self._failed is not None)
 
     def verdict(self, operation: Operation, question: Question | None) -> Verdict | None:
         """The verdict; None: ask again with the same operation when something has happened. `question` is
@@ -72,8 +93,32 @@ class Bench:
         self._state.flush()
         return None
 
+    def made(self, key: object, make: Callable[[], Awaitable[Any]]) -> Any:
+        """What `make` gives for `key`, made once for the message in hand. Raises Postponed until it is there,
+        then what `make` raised, or Cancelled."""
+        for one in self._made:
+            if one.key == key:
+                if not one.done:
+                    raise Postponed
+                if one.error is not None:
+                    raise one.error
+                return one.value
+        self._number += 1
+        self._made.append(_Made(key, self._number))
+        self._state.outbox.effects.append(Wait(self._number, make()))
+        self._state.flush()
+        raise Postponed
+
+    def pause(self) -> None:
+        """Others get their turn; the task is advanced again right after."""
+        self._tools.wake()
+
     def settle(self, settled: Settled) -> None:
         """The answer to Wait. An error of the guard ends the session."""
+        for one in self._made:
+            if one.number == settled.number and not one.done:
+                one.value, one.error, one.done = settled.value, settled.error, True
+                return
         if not self._waiting or settled.number != self._number:
             return
         self._waiting = False
@@ -83,6 +128,11 @@ class Bench:
 
     def cancel(self) -> bool:
         """The client cancels the statement that waits; False: none does."""
+        for one in self._made:
+            if not one.done:
+                self._state.outbox.effects.append(Forget(one.number))
+                one.error, one.done = Cancelled(), True
+                return True
         if not self._waiting:
             return False
         self._forget()
@@ -97,6 +147,7 @@ class Bench:
 
     def reset(self) -> None:
         """Another message begins: a verdict that nobody took is not for it."""
+        self._clear()
         if self._waiting:
             self._forget()
         untaken, self._settled, self._failed = self._settled, None, None
@@ -106,8 +157,16 @@ class Bench:
 
     def withdraw(self) -> None:
         """The session ends."""
+        self._clear()
         if self._waiting:
             self._forget()
+
+    def _clear(self) -> None:
+        if self._made:
+            for one in self._made:
+                if not one.done:
+                    self._state.outbox.effects.append(Forget(one.number))
+            self._made.clear()
 
     def _forget(self) -> None:
         self._waiting = False

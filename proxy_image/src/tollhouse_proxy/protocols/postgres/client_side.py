@@ -32,6 +32,10 @@ MAX_WHILE_ASKING = 4 * 1024 * 1024
 """While people are asked the client is read on, or its leaving would go unnoticed; beyond this it is left."""
 
 
+MAX_EFFORT = 2 * 1024
+"""Characters of texts that are read in one go before other sessions get their turn."""
+
+
 class Task(Protocol):
     """A message that may have to wait."""
 
@@ -85,9 +89,13 @@ class ClientSide:
         self.pump()
 
     def pump(self) -> None:
-        """Goes on with whatever can be dealt with now."""
+        """Goes on with whatever can be dealt with now; after some reading of texts others get their turn."""
         self._held = True
+        self.desk.effort = 0
         while not self._ended:
+            if self.desk.effort > MAX_EFFORT:
+                self.desk.bench.pause()
+                return
             if self._task is not None:
                 if not self._task.advance():
                     return

@@ -8,13 +8,15 @@ and the client reads our error at its place in the order of answers.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 from tollhouse_core.decision import Obligations, Permitted
 from tollhouse_core.operation import Access, AccessKind, Operation, Verb
+from tollhouse_proxy.ports.aside import AsideFailed
 from tollhouse_proxy.protocols.postgres import refuse
-from tollhouse_proxy.protocols.postgres.bench import Bench
+from tollhouse_proxy.protocols.postgres.bench import Bench, Cancelled
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import RESERVED
@@ -36,6 +38,9 @@ from tollhouse_proxy.protocols.postgres.wire.frontend import Parse, Query
 
 DENIED_TEXT = "tollhouse refused this statement"
 """Never valid SQL; it shows in the backend's log as what it is."""
+
+EFFORT_AT_LEAST = 256
+"""What any text counts for, however short, where the reading of texts is measured by their length."""
 
 _POISON_QUERY = Query(DENIED_TEXT.encode()).encode()
 _POISON_PARSE = Parse(f"{RESERVED}_refused", DENIED_TEXT.encode()).encode()
@@ -89,6 +94,7 @@ class Desk:
         self.upkeep = upkeep
         self.bench = bench
         self.dialect = dialect
+        self.effort = 0
         self._scanners: dict[object, Scanner | None] = {}
 
     # ------------------------------------------------------------ understanding
@@ -106,9 +112,33 @@ class Desk:
             raise Turned(self.unreadable(text, found)) from None
 
     def understood(self, text: str) -> tuple[Statement, ...]:
-        """The statements of a text. Raises NotUnderstood."""
+        """The statements of a text. Raises NotUnderstood, Postponed, Turned."""
         settings = replace(self.upkeep.settings, in_transaction=self.state.in_block)
-        return self.dialect.understand(text, self.upkeep.catalog, settings)
+        catalog, apart = self.upkeep.catalog, self.dialect.apart
+        if apart is None or not apart.is_long(text):
+            self.effort += len(text) + EFFORT_AT_LEAST
+            return self.dialect.understand(text, catalog, settings)
+        key = ("understood", text, catalog.epoch, settings)
+        statements: tuple[Statement, ...] = self._apart(
+            key, lambda: apart.understand(text, catalog, settings)
+        )
+        return statements
+
+    def split(self, text: str) -> tuple[tuple[str, int], ...]:
+        """(text, character offset) of each statement. Raises NotUnderstood, Postponed, Turned."""
+        apart, catalog = self.dialect.apart, self.upkeep.catalog
+        if apart is None or not apart.is_long(text):
+            return self.dialect.split(text)
+        pieces: tuple[tuple[str, int], ...] = self._apart(("split", text), lambda: apart.split(text, catalog))
+        return pieces
+
+    def _apart(self, key: object, make: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            return self.bench.made(key, make)
+        except Cancelled:
+            raise Turned(refuse.error("57014", "canceling statement due to user request")) from None
+        except AsideFailed as failed:
+            raise NotUnderstood(str(failed), "", "54001") from None
 
     def unreadable(self, text: str, found: NotUnderstood) -> bytes:
         """Records what could not be judged, and says so."""
@@ -127,8 +157,18 @@ class Desk:
             raise Turned(refuse.error("22021", words, "", "Every statement is sent in UTF8.")) from None
 
     def rewritten(self, statement: Statement, obligations: Obligations) -> Rewritten:
-        """What is sent instead. Raises CannotRewrite."""
-        found = self.dialect.rewrite(statement, obligations)
+        """What is sent instead. Raises CannotRewrite, Postponed, Turned."""
+        apart, catalog = self.dialect.apart, self.upkeep.catalog
+        if apart is None or not apart.is_heavy(statement):
+            found = self.dialect.rewrite(statement, obligations)
+        elif not obligations.columns and not obligations.filters:
+            return Rewritten(statement.text)
+        else:
+            key = ("rewritten", statement.text, statement.start, catalog.epoch, obligations)
+            try:
+                found = self._apart(key, lambda: apart.rewrite(statement, obligations, catalog))
+            except NotUnderstood as failed:
+                raise CannotRewrite(failed.message) from None
         if spelled(statement.text, found.edits) != found.text:
             raise CannotRewrite("the rewritten statement does not match its edits")
         return found

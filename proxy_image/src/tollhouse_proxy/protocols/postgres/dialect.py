@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tollhouse_core.decision import Obligations
+from tollhouse_proxy.protocols.postgres.apart import Apart
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row, Rows
 from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, SessionSettings, Statement
@@ -39,6 +40,7 @@ class Dialect:
     constants(statement) -> where in its text (bytes) constants begin on whose values nothing hangs that was
     found about it; empty where that is not certain.
     may_set(name, value) -> whether a setting is harmless; raises NotUnderstood.
+    apart: reads and rewrites what is too long for the loop; None: everything is done at once.
     """
 
     understand: Callable[[str, Any, SessionSettings], tuple[Statement, ...]]
@@ -52,3 +54,4 @@ class Dialect:
     fingerprint: str
     snapshot: str
     constants: Callable[[Statement], frozenset[int]] = lambda _: frozenset()
+    apart: Apart | None = None

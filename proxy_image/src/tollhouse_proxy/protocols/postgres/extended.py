@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tollhouse_core.decision import Permitted, Refused, Verdict
+from tollhouse_core.decision import Obligations, Permitted, Refused, Verdict
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import parameters, refuse
-from tollhouse_proxy.protocols.postgres.bench import FactFailed
+from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
@@ -43,6 +43,8 @@ class _Task:
         """Goes on as far as it can; True when the message is dealt with."""
         try:
             return self._try()
+        except Postponed:
+            return False
         except Turned as turned:
             self._give_up(turned.words)
         except CatalogUnreadable as failed:
@@ -71,6 +73,7 @@ class ParseTask(_Task):
         super().__init__(desk, message)
         self._parse = Parse.parse(message[5:])
         self._statement: Statement | None = None
+        self._obligations: Obligations | None = None
 
     def _try(self) -> bool:
         desk = self._desk
@@ -91,7 +94,9 @@ class ParseTask(_Task):
 
     def _decide(self, statement: Statement) -> bool:
         desk = self._desk
-        obligations = desk.state.judge.foresee(statement.operation)
+        obligations = self._obligations
+        if obligations is None:
+            obligations = desk.state.judge.foresee(statement.operation)
         if obligations is None or desk.bench.waiting:
             verdict = desk.bench.verdict(statement.operation, None)
             if verdict is None:
@@ -100,6 +105,7 @@ class ParseTask(_Task):
                 raise Turned(refuse.refused(verdict))
             desk.state.judge.completed(Completion(verdict.operation_id, Outcome.COMPLETED, tag="PARSE"))
             obligations = verdict.obligations
+        self._obligations = obligations
         rewritten = desk.rewritten(statement, obligations)
         prepared = Prepared(
             text=desk.decoded(self._parse.text),
@@ -138,6 +144,13 @@ class ExecuteTask(_Task):
         self._operation: Operation | None = None
         self._ground: object = None
         self._subject: Prepared | None = None
+        self._permitted: Permitted | None = None
+
+    def _give_up(self, words: bytes) -> None:
+        if self._permitted is not None:  # it was let through, and cannot be sent as it would have to be
+            done = Completion(self._permitted.operation_id, Outcome.FAILED, error_code="42501")
+            self._desk.state.judge.completed(done)
+        super()._give_up(words)
 
     def _try(self) -> bool:
         state = self._desk.state
@@ -177,17 +190,14 @@ class ExecuteTask(_Task):
             self._ground = desk.ground[1:]
         desk.stand_on(self._ground)
         assert self._operation is not None
-        verdict = self._verdict(portal, self._operation)
-        if verdict is None:
-            return False
-        if isinstance(verdict, Refused):
-            raise Turned(refuse.refused(verdict))
-        try:
-            self._send(portal, verdict)
-        except CannotRewrite:
-            done = Completion(verdict.operation_id, Outcome.FAILED, error_code="42501")
-            desk.state.judge.completed(done)
-            raise
+        if self._permitted is None:
+            verdict = self._verdict(portal, self._operation)
+            if verdict is None:
+                return False
+            if isinstance(verdict, Refused):
+                raise Turned(refuse.refused(verdict))
+            self._permitted = verdict
+        self._send(portal, self._permitted)
         return True
 
     def _verdict(self, portal: Portal, operation: Operation) -> Verdict | None:

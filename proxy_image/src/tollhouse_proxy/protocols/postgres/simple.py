@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tollhouse_core.decision import Permitted, Refused
-from tollhouse_core.operation import Operation
 from tollhouse_proxy.ports.judging import Completion, Outcome, Standing
 from tollhouse_proxy.protocols.postgres import refuse
-from tollhouse_proxy.protocols.postgres.bench import FactFailed
+from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.decisions import Judged, Known, is_whole
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import Question
@@ -27,6 +26,9 @@ from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import Query
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
+STATEMENTS_A_TURN = 20
+"""So many statements of one text are judged before other sessions get their turn."""
+
 
 class Stepwise(Exception):
     """The text is run statement by statement."""
@@ -44,6 +46,7 @@ class SimpleQuery:
         self._stepped: SteppedQuery | None = None
         self._subject: Prepared | None = None
         self._judged: list[Judged] = []
+        self._open: Judged | None = None
         self._in_block = False
         """Whether a transaction block is open where the next statement of the text runs."""
         self._notices: list[str] = []
@@ -68,6 +71,8 @@ class SimpleQuery:
             self._send()
         except Stepwise:
             return self.advance()
+        except Postponed:
+            return False
         except Turned as turned:
             self._refuse(turned.words)
         except CatalogUnreadable as failed:
@@ -85,11 +90,18 @@ class SimpleQuery:
             return desk.understood(text)
         except NotUnderstood as found:
             if found.sqlstate in UNKNOWN_NAMES:
-                pieces = desk.dialect.split(text)
-                if len(pieces) > 1:
-                    self._stepped = SteppedQuery(desk, pieces)
-                    raise Stepwise from None
+                self._step_through(text)
             raise Turned(desk.unreadable(text, found)) from None
+
+    def _step_through(self, text: str) -> None:
+        """Raises Stepwise for more than one statement."""
+        try:
+            pieces = self._desk.split(text)
+        except NotUnderstood as found:
+            raise Turned(self._desk.unreadable(text, found)) from None
+        if len(pieces) > 1:
+            self._stepped = SteppedQuery(self._desk, pieces)
+            raise Stepwise
 
     def _run_known(self) -> bool:
         """The short way: this text, or its like, was permitted before on the same ground."""
@@ -145,7 +157,14 @@ class SimpleQuery:
 
     def _judge_all(self, statements: tuple[Statement, ...]) -> bool:
         desk = self._desk
-        while len(self._judged) < len(statements):
+        turn = len(self._judged) + STATEMENTS_A_TURN
+        while self._open is not None or len(self._judged) < len(statements):
+            if self._open is not None:
+                self._complete(self._open)
+                continue
+            if len(self._judged) >= turn:
+                desk.bench.pause()
+                return False
             statement = statements[len(self._judged)]
             if not desk.bench.waiting:
                 self._subject = desk.subject(statement)
@@ -155,16 +174,14 @@ class SimpleQuery:
                 return False
             if isinstance(verdict, Refused):
                 raise Turned(refuse.refused(verdict))
-            self._accept(statement, verdict, operation)
-            self._in_block = statement.effect.in_transaction(self._in_block)
+            self._open = Judged(statement, operation, verdict, Rewritten(statement.text))
+            self._judged.append(self._open)
+            self._notices += verdict.notices
         return True
 
-    def _accept(self, statement: Statement, permitted: Permitted, operation: Operation) -> None:
-        """Enters a permitted statement; its operation is ended if it cannot be rewritten."""
-        desk = self._desk
-        judged = Judged(statement, operation, permitted, Rewritten(statement.text))
-        self._judged.append(judged)
-        self._notices += permitted.notices
+    def _complete(self, judged: Judged) -> None:
+        """What a permitted statement becomes; its operation is ended if it cannot be rewritten."""
+        desk, statement, permitted = self._desk, judged.statement, judged.permitted
         judged.rewritten = desk.rewritten(statement, permitted.obligations)
         if self._subject is not None:
             found = desk.check_subject(self._subject, permitted)
@@ -176,6 +193,8 @@ class SimpleQuery:
                     found.guards_errors,
                 )
         judged.changes = desk.changes(statement, permitted, judged.rewritten)
+        self._in_block = statement.effect.in_transaction(self._in_block)
+        self._open = None
 
     def _refuse(self, words: bytes) -> None:
         """All or nothing: what was permitted before the refused one does not run either."""

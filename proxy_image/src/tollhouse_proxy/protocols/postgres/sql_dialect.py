@@ -10,7 +10,9 @@ from tollhouse_core.decision import Obligations
 from tollhouse_proxy.kits.content import ContentScanner
 from tollhouse_proxy.kits.content_sheet import sheet_of
 from tollhouse_proxy.kits.rows import Sheet
+from tollhouse_proxy.ports.aside import Aside
 from tollhouse_proxy.protocols.postgres import sql
+from tollhouse_proxy.protocols.postgres.apart import Apart
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.sql.constants import free_constants
@@ -46,8 +48,8 @@ class Scanners:
         return text
 
 
-def sql_dialect(keys: MaskKeys) -> Dialect:
-    """`keys` are those of Token masks."""
+def sql_dialect(keys: MaskKeys, aside: Aside | None = None) -> Dialect:
+    """`keys` are those of Token masks. `aside`: where long texts are read; None: here."""
 
     def rewrite(statement: Statement, obligations: Obligations) -> Rewritten:
         plan = statement.plan
@@ -77,6 +79,7 @@ def sql_dialect(keys: MaskKeys) -> Dialect:
         fingerprint=sql.FINGERPRINT_QUERY,
         snapshot=sql.SNAPSHOT_QUERY,
         constants=constants,
+        apart=Apart(aside, keys) if aside is not None else None,
     )
 
 

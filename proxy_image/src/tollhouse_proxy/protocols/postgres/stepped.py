@@ -11,7 +11,7 @@ from __future__ import annotations
 from tollhouse_core.decision import Permitted, Refused
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import refuse
-from tollhouse_proxy.protocols.postgres.bench import FactFailed
+from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
@@ -44,6 +44,7 @@ class SteppedQuery:
         self._at = 0
         self._statement: Statement | None = None
         self._subject: Prepared | None = None
+        self._permitted: Permitted | None = None
 
     def advance(self) -> bool:
         """Goes on as far as it can; True when the text is dealt with."""
@@ -55,6 +56,8 @@ class SteppedQuery:
                     return False
                 if not self._step():
                     return False
+        except Postponed:
+            return False
         except Turned as turned:
             return self._refuse(turned.words)
         except CatalogUnreadable as failed:
@@ -72,6 +75,9 @@ class SteppedQuery:
         return True
 
     def _refuse(self, words: bytes) -> bool:
+        if self._permitted is not None:  # it was let through, and cannot be sent as it would have to be
+            done = Completion(self._permitted.operation_id, Outcome.FAILED, error_code="42501")
+            self._desk.state.judge.completed(done)
         state = self._desk.state
         if not state.open_pipeline:
             self._desk.refuse_query(words)
@@ -92,19 +98,16 @@ class SteppedQuery:
             self._subject = desk.subject(self._statement)
             if self._statement.effect.kind is EffectKind.COPY_IN:
                 raise Turned(refuse.error("0A000", _COPY_ALONE, "", "Send it as a query of its own."))
-        verdict = desk.bench.verdict(desk.operation(self._statement, self._subject), Question(text))
-        if verdict is None:
-            return False
-        if isinstance(verdict, Refused):
-            raise Turned(refuse.refused(verdict))
-        try:
-            self._send(self._statement, verdict, start)
-        except CannotRewrite:
-            done = Completion(verdict.operation_id, Outcome.FAILED, error_code="42501")
-            desk.state.judge.completed(done)
-            raise
+        if self._permitted is None:
+            verdict = desk.bench.verdict(desk.operation(self._statement, self._subject), Question(text))
+            if verdict is None:
+                return False
+            if isinstance(verdict, Refused):
+                raise Turned(refuse.refused(verdict))
+            self._permitted = verdict
+        self._send(self._statement, self._permitted, start)
         self._at += 1
-        self._statement = None
+        self._statement = self._permitted = None
         return True
 
     def _read(self, text: str, start: int) -> tuple[Statement, ...]:

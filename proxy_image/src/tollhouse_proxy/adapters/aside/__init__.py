@@ -1,0 +1,1 @@
+"""Processes that work for the proxy beside its loop (the `Aside` port)."""

@@ -14,7 +14,7 @@ from tollhouse_proxy.ports.aside import Crowded, Shared, TooHard
 from tollhouse_proxy.protocols.postgres.sql import CATALOG_QUERIES
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 
-EMPTY = [pickle.dumps((name, [])) for name in CATALOG_QUERIES]
+EMPTY = [pickle.dumps((name, 0)) for name in CATALOG_QUERIES]
 
 
 def shared(key: str, taken: list[str] | None = None) -> Shared:

@@ -16,6 +16,7 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import coroutine
 from typing import Any
 
@@ -24,6 +25,7 @@ from tollhouse_core.operation import Access, AccessKind, Operation, Resource, Ve
 from tollhouse_proxy.ports.aside import Aside, Shared
 from tollhouse_proxy.protocols.postgres import sql
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
+from tollhouse_proxy.protocols.postgres.sql.sections import Section
 from tollhouse_proxy.protocols.postgres.sql.statement import (
     CannotRewrite,
     Edit,
@@ -131,10 +133,11 @@ class Apart:
 
 def _pieces(catalog: Any, keys: MaskKeys) -> Iterator[bytes]:
     yield pickle.dumps((_KEYS, keys))
-    for name, rows in catalog.rows.items():
-        yield pickle.dumps((name, []))
-        for start in range(0, len(rows), _ROWS_PER_PIECE):
-            yield pickle.dumps((name, rows[start : start + _ROWS_PER_PIECE]))
+    for name, section in catalog.rows.items():
+        yield pickle.dumps((name, section.digest))
+        rows = iter(section.rows.items())
+        while part := list(islice(rows, _ROWS_PER_PIECE)):
+            yield pickle.dumps((name, part))
 
 
 _ANSWERS = {
@@ -179,7 +182,7 @@ class Hand:
     """The other side: one thing at a time."""
 
     def __init__(self) -> None:
-        self._coming: dict[str, dict[str, list[Any]]] = {}
+        self._coming: dict[str, dict[str, Section]] = {}
         self._keys: MaskKeys | None = None
         self._catalogs: dict[str, sql.Catalog] = {}
         self._understood: OrderedDict[object, Statement] = OrderedDict()
@@ -187,14 +190,15 @@ class Hand:
     def take(self, key: str, piece: bytes) -> None:
         """A piece of what is shared; an empty one ends it."""
         if not piece:
-            rows = self._coming.pop(key, {})
-            self._catalogs[key] = sql.Catalog(rows=rows, epoch=key)
+            self._catalogs[key] = sql.Catalog(rows=self._coming.pop(key, {}), epoch=key)
             return
         name, value = pickle.loads(piece)  # noqa: S301 - from the proxy itself
         if name == _KEYS:
             self._keys = value
+        elif isinstance(value, int):
+            self._coming.setdefault(key, {})[name] = Section({}, value)
         else:
-            self._coming.setdefault(key, {}).setdefault(name, []).extend(value)
+            self._coming[key][name].rows.update(value)
 
     def drop(self, key: str) -> None:
         """What is shared under this key is not asked about any more."""

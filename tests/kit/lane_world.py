@@ -5,8 +5,10 @@ Three of them are led through the same things: with lane and cache, with the cac
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from kit.guard_world import World, bundle_text, policy_document
@@ -35,12 +37,18 @@ BOB = Identity("bob", "corp", Proof.OIDC, groups=("support-agents",))
 DIALECT = sql_dialect(MaskKeys(b"n" * 32, b"c" * 32))
 
 
+@cache
+def _bundle(rules: str) -> str:
+    return bundle_text(policy_document(*json.loads(rules)))
+
+
 class House:
     """What the sessions of one proxy share. `lane`, `cache`: whether there are any."""
 
     def __init__(self, *rules: Mapping[str, Any], lane: bool = True, cache: bool = True) -> None:
         self.lane = lane
-        self.world = World(policy_document(*(rules or (ALLOW, DDL))))
+        self.world = World()
+        self.apply(*(rules or (ALLOW, DDL)))
         self.shelf = CatalogShelf()
         self.decisions = Decisions() if cache else Decisions(most_bytes=0)
         self.sessions = 0
@@ -62,7 +70,7 @@ class House:
 
     def apply(self, *rules: Mapping[str, Any]) -> None:
         """Another policy is in force."""
-        self.world.in_force.offer(bundle_text(policy_document(*rules)))
+        self.world.in_force.offer(_bundle(json.dumps(rules)))
 
     @property
     def admits(self) -> bool:

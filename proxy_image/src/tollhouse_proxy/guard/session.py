@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from tollhouse_core.audit.event import EventKind
 from tollhouse_core.decision import (
@@ -178,7 +179,8 @@ class SessionJudge:
         self, standing: JudgeStanding, text: str, parameters: tuple[str | None, ...], now_monotonic: float
     ) -> int | Permitted | Refused | None:
         """See the port."""
-        assert isinstance(standing, Standing)
+        if TYPE_CHECKING:
+            assert isinstance(standing, Standing)
         if standing.bundle is not self._house.in_force.bundle or self._closed:
             return None
         if standing.limits and (unusual := self._count_again(standing, text, parameters)) is not None:
@@ -231,7 +233,8 @@ class SessionJudge:
         self, standing: JudgeStanding, number: int, rows: int, size: int, tag: str, now_monotonic: float
     ) -> bool:
         """See the port. Raises AuditUnavailable as `completed` does."""
-        assert isinstance(standing, Standing)
+        if TYPE_CHECKING:
+            assert isinstance(standing, Standing)
         if standing.bundle is not self._house.in_force.bundle:
             return False
         counters = self._counters

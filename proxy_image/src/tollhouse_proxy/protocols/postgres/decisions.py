@@ -16,12 +16,12 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from tollhouse_core.decision import Permitted
+from tollhouse_core.decision import Obligations, Permitted
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.kits.kernel import template
 from tollhouse_proxy.ports.judging import Standing
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Positions, Run
-from tollhouse_proxy.protocols.postgres.names import Change
+from tollhouse_proxy.protocols.postgres.names import Change, Prepared
 from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, Statement
 from tollhouse_proxy.protocols.postgres.wire.framing import HEADER
 from tollhouse_proxy.protocols.postgres.wire.frontend import QUERY
@@ -48,7 +48,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """A text, or all texts of one template, that may run again.
+    """A text, or all texts of one template, or a prepared statement, that may run again.
 
     `message` is the Query that goes out; b"" where it is the one that came. `judged` are the statements of
     an exact text. `standing` is the verdict on a text of one plain statement, `statement` and `rewritten`
@@ -63,15 +63,18 @@ class Known:
     lead: int = 0
     tail: int = 0
 
+    walks: bool = field(init=False)
+    """Whether the answer must be looked into: columns that may not appear, rows or bytes that count."""
+
+    def __post_init__(self) -> None:
+        forbidden = any(one.rewritten.forbidden_origins for one in self.judged)
+        counts = self.standing is not None and self.standing.counts_results
+        object.__setattr__(self, "walks", forbidden or counts)
+
     @property
     def statement(self) -> Statement:
         """The one statement of a standing verdict."""
         return self.judged[0].statement
-
-    @property
-    def looks_inside(self) -> bool:
-        """Whether results must be looked at: columns that may not appear."""
-        return bool(self.judged[0].rewritten.forbidden_origins)
 
     def text_of(self, message: bytes) -> str:
         """The one statement's text in a Query."""
@@ -104,14 +107,40 @@ def is_whole(message: bytes) -> bool:
     )
 
 
-class Book:
-    """What is known on one ground. `exact`: whole Query messages. `forms`: templates."""
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownParse:
+    """What a Parse that names nothing makes, and the standing verdict on running that."""
 
-    __slots__ = ("bytes", "exact", "forms", "retired")
+    text: str
+    types: tuple[int, ...]
+    obligations: Obligations
+    rewritten: Rewritten
+    known: Known
+
+    def made(self, book: Book) -> Prepared:
+        """The statement as the server has it then. Where it is not run by its standing verdict it is read
+        again first (its epoch is nobody's): its tree is not kept."""
+        return Prepared(
+            self.text,
+            self.known.statement,
+            self.types,
+            self.obligations,
+            self.rewritten,
+            known=self.known,
+            book=book,
+        )
+
+
+class Book:
+    """What is known on one ground. `exact`: whole Query messages. `forms`: templates. `parses`: whole Parse
+    messages."""
+
+    __slots__ = ("bytes", "exact", "forms", "parses", "retired")
 
     def __init__(self) -> None:
         self.exact: dict[bytes, Known] = {}
         self.forms: dict[bytes, Known] = {}
+        self.parses: dict[bytes, KnownParse] = {}
         self.bytes = 0
         self.retired = False
 
@@ -127,6 +156,7 @@ class Book:
         """Forgets everything."""
         self.exact.clear()
         self.forms.clear()
+        self.parses.clear()
         self.bytes = 0
 
 
@@ -161,10 +191,15 @@ class Decisions:
         if form in book.forms or self._may_grow(book, len(form)):
             book.forms[form] = known
 
+    def keep_parse(self, book: Book, message: bytes, known: KnownParse) -> None:
+        """Remembers one exact Parse message."""
+        if message in book.parses or self._may_grow(book, len(message)):
+            book.parses[message] = known
+
     def _may_grow(self, book: Book, size: int) -> bool:
         if book.retired:
             return False
-        if len(book.exact) + len(book.forms) >= _MOST_IN_BOOK:
+        if len(book.exact) + len(book.forms) + len(book.parses) >= _MOST_IN_BOOK:
             self.bytes -= book.bytes
             book.clear()
         self._grown(book, size + _ENTRY_BYTES)

@@ -15,6 +15,7 @@ from tollhouse_core.operation import Operation
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import parameters, refuse
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
+from tollhouse_proxy.protocols.postgres.decisions import Judged
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
@@ -121,6 +122,7 @@ class ParseTask(_Task):
             message = Parse(self._parse.name, rewritten.text.encode(), self._parse.types).encode()
         else:
             back = 0  # the client's own bytes go out, leading space and comments included
+            prepared.parse = b"" if self._parse.name else message
         self._send(prepared, message, rewritten, back)
         return True
 
@@ -228,6 +230,10 @@ class ExecuteTask(_Task):
         if permitted.cacheable and self._subject is None:
             prepared.permitted = permitted
             prepared.permitted_in_block = state.in_block
+            assert self._operation is not None
+            if portal.bind is not None:
+                judged = Judged(statement, self._operation, permitted, rewritten)
+                desk.memory.keep_prepared(prepared, judged)
         changes = desk.changes(statement, permitted, rewritten)
         run = desk.run(statement, permitted, rewritten, portal.bind.result_formats if portal.bind else ())
         run.changes = changes

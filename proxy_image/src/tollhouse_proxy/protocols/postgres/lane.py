@@ -1,45 +1,58 @@
-"""The fast lane: a statement that is known, in a session where nothing is out of the ordinary.
+"""The fast lane: statements that are known, in a session where nothing is out of the ordinary.
 
 The lane does nothing of its own. It is *armed* after a call of the careful path (client_side, server_side)
 that left the session between two statements with nothing owed, nothing waiting and nothing doubtful:
 `_is_quiet` is that list, and the only one. From then on until something else happens (an input, a cancel, a
 chunk the lane will not take) it may pass whole chunks:
 
-* to the backend: a chunk that is one Query, whole, whose text is known on the ground the session stands on,
-  after the judge has counted and recorded it and while the catalog is known to stand;
+* to the backend: a chunk that is one Query, or one batch (`batch`), whole, whose statement is known on the
+  ground the session stands on, after the judge has counted and recorded it and while the catalog is known to
+  stand;
 * to the client: a chunk that is the whole answer to it, in one of the orders that answers come in, after a
   walk over all its headers.
 
-Whatever is otherwise it does not take: `land` turns what is under way into the very entry that the careful
-path would have made in the ledger, and that path goes on. Nothing is forwarded that was not looked at to its
-end.
+Whatever is otherwise it does not take: `land` turns what is under way into the very entries that the careful
+path would have made, and that path goes on. Nothing is forwarded that was not looked at to its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from struct import Struct
 
 from tollhouse_core.decision import Permitted, Refused
-from tollhouse_proxy.exchange import Outbox
-from tollhouse_proxy.kits.kernel import FrameError, survey, table
-from tollhouse_proxy.ports.judging import OpenSession, Standing
-from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.kits.kernel import FrameError, survey, table, template
+from tollhouse_proxy.protocols.postgres import batch, refuse
+from tollhouse_proxy.protocols.postgres.batch import Batch
 from tollhouse_proxy.protocols.postgres.client_side import ClientSide
-from tollhouse_proxy.protocols.postgres.decisions import Book, Known, is_whole
+from tollhouse_proxy.protocols.postgres.decisions import MAX_TEXT, Book, Known, KnownParse
 from tollhouse_proxy.protocols.postgres.desk import Desk
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
+from tollhouse_proxy.protocols.postgres.names import Portal, Prepared
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
 from tollhouse_proxy.protocols.postgres.wire import backend
 from tollhouse_proxy.protocols.postgres.wire.framing import HEADER
+from tollhouse_proxy.protocols.postgres.wire.frontend import BIND, PARSE, QUERY, Bind
 
 _CAPS = table(backend.CAPS)
+_HEAD = Struct("!BI")
 _READY_BYTES = 6
+_BATCHES = frozenset({BIND, PARSE})
+_IDLE = ord("I")
+_ROW = backend.DATA_ROW
+_ANSWERS = {
+    (False, False): frozenset({b"2DCZ", b"2CZ"}),
+    (False, True): frozenset({b"2TDCZ", b"2TCZ", b"2nCZ"}),
+    (True, False): frozenset({b"12DCZ", b"12CZ"}),
+    (True, True): frozenset({b"12TDCZ", b"12TCZ", b"12nCZ"}),
+}
+"""(with Parse, with Describe) -> types of the messages that answer a batch whose statement simply ran;
+neighbouring rows are one letter."""
 _QUERY_ANSWERS = frozenset({b"TDCZ", b"TCZ", b"CZ"})
-"""Types of the messages that answer a statement which simply ran; neighbouring rows are one letter."""
 
 
 class Lane:
-    """See the module. `armed`: it may take the next chunk of the client's. `flying`: a statement it passed
-    is not answered yet."""
+    """See the module. `armed`: it may take the next chunk of the client's. `flying`: what it passed last is
+    not answered yet."""
 
     def __init__(self, desk: Desk, client_side: ClientSide, server_side: ServerSide) -> None:
         self._desk = desk
@@ -47,14 +60,16 @@ class Lane:
         self._client_side = client_side
         self._server_side = server_side
         self._upkeep = desk.upkeep
-        self._judge: OpenSession = desk.state.judge
-        self._outbox: Outbox = desk.state.outbox
-        self._now: Callable[[], float] = desk.upkeep.now
+        self._judge = desk.state.judge
+        self._outbox = desk.state.outbox
+        self._now = desk.upkeep.now
         self._book: Book = desk.memory.book
-        self._status = ord("I")
+        self._status = _IDLE
         self._known: Known | None = None
-        self._standing: Standing | None = None
         self._number = 0
+        self._batch: Batch | None = None
+        self._prepared: Prepared | None = None
+        self._answers = _QUERY_ANSWERS
         self.armed = False
 
     @property
@@ -75,10 +90,10 @@ class Lane:
         """The one list of what closes the lane."""
         state = self._state
         return (
-            state.status in {"I", "T"}
-            and state.in_block is (state.status == "T")
-            and state.quiet
+            state.quiet
             and state.flushed
+            and state.status in {"I", "T"}
+            and state.in_block is (state.status == "T")
             and not state.skipping
             and not state.copy_in
             and not state.may_copy
@@ -93,66 +108,131 @@ class Lane:
 
     def client(self, data: bytes) -> bool:
         """Takes a chunk of the client's, if it may; False: nothing was done."""
-        book = self._book
-        known = book.exact.get(data)
+        kind = data[0] if data else 0
+        if kind == QUERY:
+            return self._query(data)
+        return kind in _BATCHES and self._extended(data)
+
+    def _query(self, data: bytes) -> bool:
+        known = self._book.exact.get(data)
         if known is None:
-            if not is_whole(data):
+            size = len(data)
+            if size > MAX_TEXT or size <= HEADER or _HEAD.unpack_from(data)[1] != size - 1 or data[-1]:
                 return False
-            known = book.find(data)
+            found = template(data[HEADER:-1])  # declines whatever has another NUL in it
+            known = None if found is None else self._book.forms.get(found[0])
             if known is None:
                 return False
         standing = known.standing
-        if standing is None:
+        now = self._now()
+        if standing is None or not self._upkeep.stands(now):
+            return False
+        verdict = self._judge.repeat(standing, known.text_of(data), (), now)
+        if verdict is None:
+            return False
+        if isinstance(verdict, Refused):
+            self.armed = False
+            self._desk.refuse_query(refuse.refused(verdict))
+            return True
+        self._answers = _QUERY_ANSWERS
+        self._depart(known, verdict, known.message or data)
+        return True
+
+    def _depart(self, known: Known, verdict: int | Permitted, message: bytes) -> None:
+        if isinstance(verdict, Permitted):
+            for words in verdict.notices:
+                self._state.say(refuse.notice(words))
+            verdict = verdict.operation_id
+        self._known, self._number = known, verdict
+        self.armed = False
+        self._state.queried = True
+        self._outbox.backend.append(message)
+
+    def _extended(self, data: bytes) -> bool:
+        if len(data) > MAX_TEXT:
+            return False
+        found = batch.read(data)
+        if found is None:
+            return False
+        prepared = self._prepared_for(found)
+        known = None if prepared is None else prepared.known
+        if prepared is None or known is None or known.standing is None:
             return False
         now = self._now()
         if not self._upkeep.stands(now):
             return False
-        verdict = self._judge.repeat(standing, known.text_of(data), (), now)
-        if not isinstance(verdict, int):
-            return self._otherwise(known, verdict, data)
-        self._known, self._standing, self._number = known, standing, verdict
-        self.armed = False
-        self._state.queried = True
-        self._outbox.backend.append(known.message or data)
-        return True
-
-    def _otherwise(self, known: Known, verdict: Permitted | Refused | None, data: bytes) -> bool:
+        text = known.judged[0].operation.text
+        verdict = self._judge.repeat(known.standing, text, found.shown(prepared.types), now)
         if verdict is None:
             return False
-        self.armed = False
+        self._batch, self._prepared = found, prepared
         if isinstance(verdict, Refused):
-            self._desk.refuse_query(refuse.refused(verdict))
+            self._turn_back(found, prepared, verdict)
             return True
-        for words in verdict.notices:
-            self._state.say(refuse.notice(words))
-        self._known, self._standing, self._number = known, known.standing, verdict.operation_id
-        self._state.queried = True
-        self._outbox.backend.append(known.message or data)
+        self._answers = _ANSWERS[bool(found.parse), found.described]
+        self._depart(known, verdict, data)
         return True
+
+    def _prepared_for(self, found: Batch) -> Prepared | None:
+        """The statement that the batch runs, if there is a standing verdict on it here and now."""
+        book = self._book
+        if found.parse:
+            made: KnownParse | None = book.parses.get(found.parse)
+            return None if made is None else made.made(book)
+        prepared = self._state.names.prepared(found.statement)
+        return prepared if prepared is not None and prepared.book is book else None
+
+    def _turn_back(self, found: Batch, prepared: Prepared, refused: Refused) -> None:
+        """A limit refuses the Execute: what stands before it goes, as it would have on the careful path."""
+        self.armed = False
+        self._batch = self._prepared = None
+        for message, owed in self._before_execute(found, prepared, self._portal(found, prepared)):
+            self._state.send(message, owed)
+        self._desk.refuse_extended(refuse.refused(refused))
+        self._state.skipping = False
+        self._state.sync()
 
     # ------------------------------------------------------------ to the client
 
     def server(self, data: bytes) -> bool:
         """Takes a chunk of the backend's, if it is the whole answer to what is under way; False: nothing was
         done."""
-        known, standing = self._known, self._standing
-        if known is None or standing is None or standing.counts_results or known.looks_inside:
+        known = self._known
+        if known is None or known.walks or known.standing is None:
             return False
         try:
             end, shape, rows, size, status, _ = survey(data, 0, _CAPS)
         except FrameError:
             return False
-        if shape not in _QUERY_ANSWERS or end != len(data) or status != self._status:
+        if shape not in self._answers or end != len(data) or status != self._status:
             return False
         tag = _tag(data, shape, size, end)
-        if tag is None or not self._judge.repeated(standing, self._number, rows, size, tag, self._now()):
+        if tag is None:
             return False
-        self._known = self._standing = None
+        if not self._judge.repeated(known.standing, self._number, rows, size, tag, self._now()):
+            return False
+        self._known = None
         self.armed = True
-        if status == ord("I"):
+        if status == _IDLE:
             self._state.queried = False
+        if self._batch is not None:
+            self._batch_done(self._batch)
         self._outbox.client.append(data)
         return True
+
+    def _batch_done(self, found: Batch) -> None:
+        """Names are as the server has them now. Portals of an implicit transaction have ended with it."""
+        prepared, names = self._prepared, self._state.names
+        assert prepared is not None
+        self._batch = self._prepared = None
+        if found.parse:
+            names.put(names.statements, "", prepared)
+        if self._status != _IDLE:
+            portal = self._portal(found, prepared)
+            assert prepared.known is not None
+            portal.run = prepared.known.run(self._number)
+            portal.ground = self._desk.ground
+            names.put(names.portals, "", portal)
 
     # ------------------------------------------------------------ leaving it
 
@@ -160,18 +240,53 @@ class Lane:
         """Whatever comes next is for the careful path."""
         self.armed = False
         known = self._known
-        if known is not None:
-            self._known = self._standing = None
-            self._state.ledger.push(known.owed(self._number))
+        if known is None:
+            return
+        self._known = None
+        ledger = self._state.ledger
+        if self._batch is None:
+            ledger.push(known.owed(self._number))
+            return
+        found, prepared = self._batch, self._prepared
+        assert prepared is not None
+        self._batch = self._prepared = None
+        portal = self._portal(found, prepared)
+        for _, owed in self._before_execute(found, prepared, portal):
+            ledger.push(owed)
+        portal.run = known.run(self._number)
+        portal.run.formats = portal.bind.result_formats if portal.bind else ()
+        portal.ground = self._desk.ground
+        ledger.push(Owed(Kind.EXECUTE, [portal.run]))
+        ledger.push(Owed(Kind.SYNC))
+
+    @staticmethod
+    def _portal(found: Batch, prepared: Prepared) -> Portal:
+        bind = Bind.parse(found.bind_message[HEADER:])
+        return Portal(prepared, bind, rewritten=prepared.rewritten)
+
+    def _before_execute(self, found: Batch, prepared: Prepared, portal: Portal) -> list[tuple[bytes, Owed]]:
+        """The messages before Execute, with what is owed for them; the names they give are entered."""
+        names = self._state.names
+        guarded = prepared.rewritten is not None and prepared.rewritten.guards_errors
+        made: list[tuple[bytes, Owed]] = []
+        if found.parse:
+            change = names.put(names.statements, "", prepared)
+            made.append((found.parse, Owed(Kind.PARSE, changes=[change], guarded=guarded)))
+        change = names.put(names.portals, "", portal)
+        made.append((found.bind_message, Owed(Kind.BIND, changes=[change], guarded=guarded)))
+        if found.described:
+            made.append((batch.DESCRIBE, Owed(Kind.DESCRIBE, guarded=guarded)))
+        return made
 
 
 def _tag(data: bytes, shape: bytes, size: int, end: int) -> str | None:
-    """CommandComplete's, between the rows and ReadyForQuery; None where it does not fill its message."""
-    at = size
-    if shape[0] == backend.ROW_DESCRIPTION:
-        at += 1 + int.from_bytes(data[1:HEADER])
+    """CommandComplete's, which stands right before ReadyForQuery; None where it does not fill its message.
+    `size` bytes of rows stand in one piece."""
+    at = 0
+    for kind in shape[:-2]:
+        at += size if kind == _ROW else 1 + _HEAD.unpack_from(data, at)[1]
     last = end - _READY_BYTES - 1
-    if data[end - _READY_BYTES] != backend.READY or data.find(0, at + HEADER) != last:
+    if data.find(0, at + HEADER) != last or at + _HEAD.unpack_from(data, at)[1] != last:
         return None
     try:
         return data[at + HEADER : last].decode()

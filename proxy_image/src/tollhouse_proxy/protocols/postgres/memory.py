@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tollhouse_proxy.kits.kernel import template
-from tollhouse_proxy.protocols.postgres.decisions import MAX_TEXT, Book, Decisions, Judged, Known
+from tollhouse_proxy.protocols.postgres.decisions import MAX_TEXT, Book, Decisions, Judged, Known, KnownParse
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.ledger import Positions
+from tollhouse_proxy.protocols.postgres.names import Prepared
 from tollhouse_proxy.protocols.postgres.sql.statement import EffectKind
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.upkeep import Upkeep
@@ -67,12 +68,28 @@ class Memory:
             text = message[5:-1]
             lead = len(text.decode()[: first.statement.start].encode())
             tail = len(text) - lead - len(first.statement.text.encode())
-        slim = tuple(replace(one, statement=replace(one.statement, plan=None), changes=[]) for one in judged)
+        slim = tuple(map(_slim, judged))
         form = self._form(message, first, lead) if standing is not None and sent == message else None
         if form is not None:
             self._decisions.keep_form(book, form, Known(b"", slim, back, standing, lead, tail))
         else:
             self._decisions.keep_exact(book, message, Known(sent, slim, back, standing, lead, tail))
+
+    def keep_prepared(self, prepared: Prepared, judged: Judged) -> None:
+        """Remembers that a prepared statement was permitted, and that the server has it as it must run."""
+        rewritten, obligations = judged.rewritten, judged.permitted.obligations
+        same = prepared.rewritten is not None and prepared.rewritten.text == rewritten.text
+        if not (same and _may_return(judged) and _is_plain(judged)) or prepared.carrier is not None:
+            return
+        prepared.rewritten, prepared.obligations, prepared.renewed = rewritten, obligations, False
+        standing = self._state.judge.standing(judged.permitted, judged.operation)
+        if standing is None or rewritten.forbidden_origins:
+            return
+        known = Known(b"", (_slim(judged),), None, standing)
+        prepared.known, prepared.book = known, self.book
+        if prepared.parse and len(prepared.parse) <= MAX_TEXT and not rewritten.edits:
+            made = KnownParse(prepared.text, prepared.types, obligations, rewritten, known)
+            self._decisions.keep_parse(self.book, prepared.parse, made)
 
     def _form(self, message: bytes, judged: Judged, lead: int) -> bytes | None:
         """The template whose every text gets this very decision; None where there is none."""
@@ -101,3 +118,8 @@ def _is_plain(one: Judged) -> bool:
         and one.statement.tag != "COMMIT PREPARED"
         and not one.permitted.obligations.content
     )
+
+
+def _slim(one: Judged) -> Judged:
+    """Without the tree."""
+    return replace(one, statement=replace(one.statement, plan=None), changes=[])

@@ -15,6 +15,7 @@ from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, Statemen
 from tollhouse_proxy.protocols.postgres.wire.frontend import Bind
 
 if TYPE_CHECKING:
+    from tollhouse_proxy.protocols.postgres.decisions import Book, Known
     from tollhouse_proxy.protocols.postgres.ledger import Run
 
 
@@ -28,6 +29,8 @@ class Prepared:
     newer than `rewritten`. `permitted` is the last verdict, kept while it can be used again
     (inside or outside of a transaction block, as it was given);
     `wanted` what another decision than the first asked for.
+    `parse` is the Parse it came in, where that named nothing and went on as it was; `known` is the standing
+    verdict on it, in the `book` of the ground that was given on.
     """
 
     text: str
@@ -41,6 +44,9 @@ class Prepared:
     wanted: tuple[Statement, Obligations, Rewritten] | None = None
     permitted: Permitted | None = None
     permitted_in_block: bool = False
+    parse: bytes = b""
+    known: Known | None = None
+    book: Book | None = None
 
 
 @dataclass(slots=True)

@@ -65,6 +65,7 @@ class Upkeep:
         self._dialect = dialect
         self._shelf = shelf
         self._clock = clock
+        self.now = clock.monotonic
         self._checked = float("-inf")
         self._snapshot = ""
         self._key = ("", "", "")
@@ -103,10 +104,6 @@ class Upkeep:
             if not moved and not old:
                 return True
         return self._look()
-
-    def now(self) -> float:
-        """Monotonic seconds."""
-        return self._clock.monotonic()
 
     @property
     def settled(self) -> bool:

@@ -22,9 +22,11 @@ from tollhouse_proxy.exchange import BackendOpened, CredentialLent, Effect, Prov
 from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.conversation import PostgresMachine, Surroundings
 from tollhouse_proxy.protocols.postgres.decisions import Decisions
+from tollhouse_proxy.protocols.postgres.ledger import Run
 from tollhouse_proxy.protocols.postgres.served import Served
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
+from tollhouse_proxy.protocols.postgres.sql.statement import SessionEffect
 from tollhouse_proxy.protocols.postgres.sql_dialect import sql_dialect
 from tollhouse_proxy.protocols.postgres.wire import frontend
 from tollhouse_proxy.protocols.postgres.wire.backend import Authentication, ParameterStatus, ReadyForQuery
@@ -163,6 +165,13 @@ class Talk:
         if answered:
             self.settle()
         return bytes(self.said[before:])
+
+    def suspend(self) -> None:
+        """Leaves a portal open that has more rows."""
+        session = self.machine._session
+        assert session is not None
+        session.suspended[0] = Run(0, SessionEffect())
+        self.machine._after()
 
     def tell(self, data: bytes) -> bytes:
         """The server says something that nobody asked for."""

@@ -12,15 +12,20 @@ from typing import Protocol
 from tollhouse_proxy.exchange import Close, EndReason
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
-from tollhouse_proxy.protocols.postgres.extended import ExecuteTask, ParseTask, check_length, check_name
+from tollhouse_proxy.protocols.postgres.extended import (
+    BindTask,
+    ExecuteTask,
+    ParseTask,
+    check_length,
+    no_statement,
+)
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
-from tollhouse_proxy.protocols.postgres.names import Portal
 from tollhouse_proxy.protocols.postgres.simple import SimpleQuery
 from tollhouse_proxy.protocols.postgres.sql.statement import EffectKind
 from tollhouse_proxy.protocols.postgres.wire import frontend
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.wire.framing import Framer
-from tollhouse_proxy.protocols.postgres.wire.frontend import TERMINATE_MESSAGE, Bind, Describe
+from tollhouse_proxy.protocols.postgres.wire.frontend import TERMINATE_MESSAGE, Describe
 from tollhouse_proxy.protocols.postgres.wire.frontend import Close as CloseMessage
 
 _FUNCTION_CALL = "the fast path to functions by number (FunctionCall) is not served"
@@ -58,7 +63,7 @@ class ClientSide:
             frontend.QUERY: lambda message: SimpleQuery(desk, message),
             frontend.PARSE: lambda message: ParseTask(desk, message),
             frontend.EXECUTE: lambda message: ExecuteTask(desk, message),
-            frontend.BIND: self._bind,
+            frontend.BIND: lambda message: BindTask(desk, message),
             frontend.DESCRIBE: self._describe,
             frontend.CLOSE: self._close,
             frontend.FLUSH: lambda _: self._flush(),
@@ -139,19 +144,6 @@ class ClientSide:
 
     # ------------------------------------------------------------ extended protocol
 
-    def _bind(self, message: bytes) -> None:
-        bind = Bind.parse(message[5:])
-        check_length(bind.statement)
-        names = self._state.names
-        prepared = names.prepared(bind.statement)
-        if prepared is None:
-            raise Turned(_no_statement(bind.statement))
-        check_name(bind.portal)
-        guarded = prepared.rewritten is not None and prepared.rewritten.guards_errors
-        portal = Portal(prepared, bind, rewritten=prepared.rewritten)
-        change = names.put(names.portals, bind.portal, portal)
-        self._state.send(message, Owed(Kind.BIND, changes=[change], guarded=guarded))
-
     def _describe(self, message: bytes) -> None:
         wanted = Describe.parse(message[5:])
         check_length(wanted.name)
@@ -159,7 +151,7 @@ class ClientSide:
         if wanted.kind == "S":
             prepared = names.prepared(wanted.name)
             if prepared is None:
-                raise Turned(_no_statement(wanted.name))
+                raise Turned(no_statement(wanted.name))
             rewritten = prepared.rewritten
         else:
             portal = names.portal(wanted.name)
@@ -214,8 +206,3 @@ class ClientSide:
         self._ended = True
         self._state.say(refuse.fatal("08P01", words))
         self._state.outbox.effects.append(Close(EndReason.PROTOCOL, words))
-
-
-def _no_statement(name: str) -> bytes:
-    called = f'prepared statement "{name}"' if name else "unnamed prepared statement"
-    return refuse.error("26000", f"{called} does not exist")

@@ -137,6 +137,30 @@ class ParseTask(_Task):
         )
 
 
+class BindTask(_Task):
+    """A Bind message. Clients that prepare once send nothing else from then on: where a batch begins with it,
+    the catalog is looked at first, for behind it nothing could be asked."""
+
+    def __init__(self, desk: Desk, message: bytes) -> None:
+        super().__init__(desk, message)
+        self._bind = Bind.parse(message[5:])
+
+    def _try(self) -> bool:
+        desk, bind, names = self._desk, self._bind, self._desk.state.names
+        check_length(bind.statement)
+        prepared = names.prepared(bind.statement)
+        if prepared is None:
+            raise Turned(no_statement(bind.statement))
+        check_name(bind.portal)
+        if desk.state.quiet and not desk.upkeep.fresh(prepared.text.encode()):
+            return False
+        guarded = prepared.rewritten is not None and prepared.rewritten.guards_errors
+        portal = Portal(prepared, bind, rewritten=prepared.rewritten)
+        change = names.put(names.portals, bind.portal, portal)
+        desk.state.send(self._message, Owed(Kind.BIND, changes=[change], guarded=guarded))
+        return True
+
+
 class ExecuteTask(_Task):
     """An Execute message."""
 
@@ -292,6 +316,12 @@ class ExecuteTask(_Task):
         ):
             state.send(message, Owed(kind, muted=True, guarded=True))
         portal.rewritten = wanted
+
+
+def no_statement(name: str) -> bytes:
+    """The error for a statement that is not there."""
+    called = f'prepared statement "{name}"' if name else "unnamed prepared statement"
+    return refuse.error("26000", f"{called} does not exist")
 
 
 def check_length(name: str) -> None:

@@ -15,8 +15,8 @@ from kit.ports import LOOPBACK, answers
 from suites.server import SUPERUSER, Server
 from suites.suite import Wants, Way
 
-# The server trusts everybody, so whatever user a suite names is passed on. Wildcards do not reach the server's
-# own schemas: what a suite touches there is spelled out.
+# The server trusts everybody, so whatever user a suite names is passed on. Wildcards do not reach the
+# server's own schemas: what a suite touches there is spelled out.
 OBJECTS = """\
 apiVersion: tollhouse.dev/v1alpha1
 kind: IdentityProvider

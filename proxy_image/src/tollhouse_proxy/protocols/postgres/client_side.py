@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tollhouse_proxy.exchange import Close, EndReason
 from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.calling import FunctionCallTask, Functions
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.extended import (
     BindTask,
@@ -28,8 +29,6 @@ from tollhouse_proxy.protocols.postgres.wire.framing import Framer
 from tollhouse_proxy.protocols.postgres.wire.frontend import TERMINATE_MESSAGE, Describe
 from tollhouse_proxy.protocols.postgres.wire.frontend import Close as CloseMessage
 
-_FUNCTION_CALL = "the fast path to functions by number (FunctionCall) is not served"
-_FUNCTION_HINT = "Call the function by its name in a SELECT; large objects (lo_*) are not served this way."
 MAX_WAITING = 256 * 1024
 """Bytes kept from a client while one of its statements waits; beyond, it is not read."""
 
@@ -56,6 +55,7 @@ class ClientSide:
         self.desk = desk
         self._state = desk.state
         self._framer = Framer("a client", frontend.CAPS)
+        self._functions = Functions()
         self._task: Task | None = None
         self._ended = False
         self._held = False
@@ -67,7 +67,7 @@ class ClientSide:
             frontend.DESCRIBE: self._describe,
             frontend.CLOSE: self._close,
             frontend.FLUSH: lambda _: self._flush(),
-            frontend.FUNCTION_CALL: lambda _: self._function_call(),
+            frontend.FUNCTION_CALL: lambda message: FunctionCallTask(desk, self._functions, message),
         }
 
     @property
@@ -182,9 +182,6 @@ class ClientSide:
         self._state.sync()
 
     # ------------------------------------------------------------ the rest
-
-    def _function_call(self) -> None:
-        self.desk.refuse_query(refuse.error("42501", _FUNCTION_CALL, "", _FUNCTION_HINT))
 
     def _copy(self, kind: int, message: bytes) -> None:
         if not self._state.copy_in:

@@ -28,6 +28,8 @@ class Kind(IntEnum):
     EXECUTE = 4
     CLOSE = 5
     SYNC = 6
+    CALL = 7
+    """A FunctionCall; like a QUERY it is answered up to ReadyForQuery."""
 
 
 Positions = Callable[[int], int]

@@ -60,6 +60,7 @@ class Replies:
             backend.ROW_DESCRIPTION: self._columns,
             backend.DATA_ROW: self._row,
             backend.COMMAND_COMPLETE: self._complete,
+            backend.FUNCTION_RESULT: self._result,
             backend.EMPTY_QUERY: lambda _: self._empty(),
             backend.SUSPENDED: lambda _: self._suspended(),
             backend.ERROR: self._error,
@@ -186,6 +187,16 @@ class Replies:
         self._finished(run, Outcome.COMPLETED)
         return self._stopped(head, run) if run.stopped else None
 
+    def _result(self, message: bytes) -> bytes | None:
+        """The answer to a FunctionCall: one value, counted as a row."""
+        head = self._answering(Kind.CALL)
+        run = self._running(head)
+        self.overrun(1, len(message))
+        run.tag = "FUNCTION CALL"
+        head.at += 1
+        self._finished(run, Outcome.COMPLETED)
+        return run.stopped or None
+
     def _stopped(self, head: Owed, run: Run) -> bytes:
         """A limit was met, yet the statement had ended before it could be stopped. Whatever the client
         sent behind it, believing that errors end a batch, must not go on."""
@@ -239,8 +250,8 @@ class Replies:
         return self._shown(head)
 
     def _ready(self, message: bytes) -> bytes | None:
-        head = self._answering(Kind.QUERY, Kind.SYNC)
-        if head.kind is Kind.QUERY and not head.failed and head.at < len(head.runs):
+        head = self._answering(Kind.QUERY, Kind.SYNC, Kind.CALL)
+        if head.kind is not Kind.SYNC and not head.failed and head.at < len(head.runs):
             raise BackendBroke("the backend is ready before every statement was answered")
         status = _STATUSES.get(message[5:], "")
         if not status:
@@ -276,7 +287,7 @@ class Replies:
             self._state.dirty = True
         words = self._words(head, report)
         self._fail(head, code)
-        if head.kind is Kind.QUERY:
+        if head.kind is Kind.QUERY or head.kind is Kind.CALL:
             head.failed = True
         else:
             self._ledger.pop()

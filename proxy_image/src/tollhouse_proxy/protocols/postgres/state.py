@@ -61,7 +61,7 @@ class SessionState:
         if entry is None:
             return
         self.ledger.push(entry)
-        if entry.kind is Kind.SYNC or entry.kind is Kind.QUERY:
+        if entry.kind is Kind.SYNC or entry.kind is Kind.QUERY or entry.kind is Kind.CALL:
             self.open_pipeline = False
             self.flushed = True
         else:

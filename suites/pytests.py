@@ -54,8 +54,6 @@ def run(
         "-m",
         "pytest",
         "-q",
-        "-p",
-        "no:cacheprovider",
         f"--junitxml={report}",
         *arguments,
     ]

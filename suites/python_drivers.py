@@ -13,6 +13,7 @@ from suites.places import tree
 from suites.suite import Outcome, Suite, Wants, Way
 
 MAJOR = 15
+_MADE_BY_ASYNCPG = ("testdb", "asyncpg_intro_test")
 _QUIET = ("-p", "no:randomly", "-p", "no:warnings")
 
 
@@ -26,7 +27,7 @@ class Asyncpg:
         return pytests.missing(tree("asyncpg-*[0-9]"), "asyncpg-N, its source distribution", "asyncpg")
 
     def wants(self) -> Wants:
-        return Wants(postgres.programs_of(MAJOR))
+        return Wants(postgres.programs_of(MAJOR), served=_MADE_BY_ASYNCPG)
 
     def run(self, way: Way, folder: Path) -> Outcome:
         found = tree("asyncpg-*[0-9]")

@@ -6,7 +6,6 @@ PATH and COPY have effects. The backend is whoever writes the test.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -142,6 +141,22 @@ DIALECT = Dialect(
 )
 
 
+class Later:
+    """A promise that nobody awaits: the test gives it."""
+
+    def __init__(self) -> None:
+        self.given: list[Any] = []
+
+    def __await__(self) -> Any:
+        raise AssertionError("nothing waits here")
+
+    def set_result(self, value: Any, /) -> None:
+        self.given.append(value)
+
+    def done(self) -> bool:
+        return bool(self.given)
+
+
 @dataclass
 class Transcript:
     """One machine, driven by hand. `chunk` cuts what both sides send into pieces of that many bytes."""
@@ -171,7 +186,7 @@ class Transcript:
             session_id=lambda: "session-1",
         )
         served = Served("shop", "orders-db", TARGET, "orders", requires_tls=self.requires_tls)
-        tools = Tools(lambda: asyncio.get_event_loop().create_future(), self._wake)
+        tools = Tools(Later, self._wake)
         self.machine = PostgresMachine(
             around, served, "127.0.0.1:9", tools, secure=False, can_secure=self.can_secure
         )

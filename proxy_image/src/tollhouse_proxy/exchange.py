@@ -222,11 +222,13 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class SendAside:
-    """Open another connection to the backend, send these bytes, close it (a cancel)."""
+    """Open another connection to the backend, send these bytes, and wait (bounded) until the backend has
+    closed it (a cancel: it has been dealt with by then). `done` is given when that is over, well or not."""
 
     target: Target
     greeting: Greeting
     data: bytes
+    done: Promise | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,6 +304,65 @@ async def test_asyncpg_fetches_copies_and_resets(world: WireWorld) -> None:
         await client.close()
 
 
+async def test_asyncpg_prepares_anew_what_another_session_has_changed(world: WireWorld) -> None:
+    """The server refuses the old plan at Bind; what waits behind it is skipped, not answered in its place."""
+    client, other = await connect_asyncpg(world), await connect_asyncpg(world)
+    try:
+        await client.execute("CREATE TABLE moved (a int, b int); INSERT INTO moved VALUES (1, 2)")
+        statement = await client.prepare("SELECT * FROM moved")
+        assert tuple(await client.fetchrow("SELECT * FROM moved")) == (1, 2)
+        await other.execute("ALTER TABLE moved ALTER COLUMN b TYPE text")
+        with pytest.raises(asyncpg.InvalidCachedStatementError):
+            await statement.fetchrow()
+        assert tuple(await client.fetchrow("SELECT * FROM moved")) == (1, "2")
+        assert await client.fetchval("SELECT 1") == 1
+    finally:
+        await client.execute("DROP TABLE moved")
+        await client.close()
+        await other.close()
+
+
+@pytest.mark.parametrize("milliseconds", [1, 5])
+def test_the_clients_statement_timeout_is_not_for_our_own_questions(
+    world: WireWorld, milliseconds: int
+) -> None:
+    """Reading a catalog may take longer than what a client grants its statements."""
+    options = f"'-c statement_timeout={milliseconds}'"
+    with connect(world, options=options) as client:
+        assert client.execute("SHOW statement_timeout").fetchone() == (f"{milliseconds}ms",)
+        with client.transaction(force_rollback=True):
+            client.execute("SET LOCAL statement_timeout = 30000; CREATE TABLE slowly (id int)")
+            client.execute(f"SET LOCAL statement_timeout = {milliseconds}")
+            client.execute("INSERT INTO slowly VALUES (1)")
+            assert client.execute("SHOW statement_timeout").fetchone() == (f"{milliseconds}ms",)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            client.execute("SELECT pg_sleep(5)")
+        assert client.execute("SHOW statement_timeout").fetchone() == (f"{milliseconds}ms",)
+
+
+async def test_a_cancel_never_hits_the_statement_behind_it(world: WireWorld) -> None:
+    """asyncpg goes on when the connection that carried the cancel is closed: it has done its work by then."""
+    client = await connect_asyncpg(world)
+    try:
+        for _ in range(20):
+            with pytest.raises(asyncio.TimeoutError):
+                await client.fetch("SELECT pg_sleep(0.05)", timeout=0.04)
+            assert await client.fetchval("SELECT 7 FROM pg_sleep(0.01)") == 7
+    finally:
+        await client.close()
+
+
+async def test_several_commands_are_refused_as_such_before_their_names_are_looked_up(
+    world: WireWorld,
+) -> None:
+    client = await connect_asyncpg(world)
+    try:
+        with pytest.raises(asyncpg.PostgresSyntaxError, match="cannot insert multiple commands"):
+            await client.execute("CREATE TABLE two (a int); INSERT INTO two VALUES ($1)", 1)
+    finally:
+        await client.close()
+
+
 @pytest.mark.parametrize("mode", ["simple", "extended", "prepared"])
 def test_pgbench_runs_in_every_mode(
     postgres: Postgres, serve: Callable[[WireWorld], WireWorld], mode: str

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from tollhouse_proxy.exchange import Greeting, Target, TlsMode
+from tollhouse_proxy.exchange import Greeting, SendAside, Target, TlsMode
 from tollhouse_proxy.runtime.sockets import tune
 from tollhouse_proxy.runtime.tls import backend_context, certificate_hash
 
@@ -142,13 +142,19 @@ async def _secure(wire: BackendWire, target: Target, greeting: Greeting) -> Open
     return Opened(wire, certificate_hash(der) if der else None, target.tls is TlsMode.VERIFY_FULL)
 
 
-async def send_aside(target: Target, greeting: Greeting, data: bytes, seconds: float) -> None:
-    """Sends a few bytes on a connection of their own. Never raises: nobody waits for the outcome."""
+async def send_aside(effect: SendAside, seconds: float) -> None:
+    """Sends a few bytes on a connection of their own, and waits for the backend to close it. Never raises."""
     try:
-        opened = await dial(target, greeting, seconds)
-    except Unreachable:
-        return
-    transport = opened.wire.transport
-    assert transport is not None
-    transport.write(data)
-    transport.close()
+        opened = await dial(effect.target, effect.greeting, seconds)
+        transport = opened.wire.transport
+        assert transport is not None
+        transport.write(effect.data)
+        try:
+            await asyncio.wait_for(opened.wire.answer(), seconds)
+        finally:
+            transport.close()
+    except (Unreachable, TimeoutError):
+        pass
+    finally:
+        if effect.done is not None and not effect.done.done():
+            effect.done.set_result(None)

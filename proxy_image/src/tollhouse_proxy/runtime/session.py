@@ -332,8 +332,7 @@ class ClientSession(asyncio.Protocol):
             case Dial():
                 self._spawn(self._dial(effect))
             case SendAside():
-                aside = send_aside(effect.target, effect.greeting, effect.data, self._limits.dial)
-                _keep(self._loop.create_task(aside))
+                _keep(self._loop.create_task(send_aside(effect, self._limits.dial)))
             case Wait():
                 self._waits[effect.number] = self._spawn(self._wait(effect))
             case Forget():

@@ -215,3 +215,13 @@ def test_the_backends_refusals_name_no_credential(code: str, seen: str) -> None:
     refusal = said(talk.to_client()[-1])
     assert refusal["C"] == seen
     assert "vault-user-7" not in str(refusal)
+
+
+@pytest.mark.parametrize("first", [b"X\0\0\0\4", b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\4", b"\xff\xff\xff\xff"])
+def test_what_is_no_startup_packet_is_left_without_a_word(first: bytes) -> None:
+    """A client that quits before it began (node-postgres does) takes an answer for trouble; a scanner learns
+    nothing. The server is silent too."""
+    talk = Transcript()
+    talk.client(first)
+    assert talk.kinds() == ""
+    assert talk.closed is not None

@@ -353,10 +353,15 @@ def test_a_cancel_with_our_key_is_passed_on_with_the_backends(talk: Transcript) 
     talk.client(query("SELECT slow"))
     other = Transcript(gate=talk.gate, cancels=talk.cancels)
     other.client(CancelRequest(4711, b"kkkk").encode())
+    assert other.closed is None, "the client would take it for done"
+    assert other.kinds() == ""
+    [wait] = [effect for effect in other.effects if isinstance(effect, Wait)]
+    other.machine.receive(Settled(wait.number))
     assert other.closed is not None
     assert other.kinds() == ""
     [aside] = [effect for effect in talk.did() if isinstance(effect, SendAside)]
     assert aside.data == CancelRequest(4711, b"bkey").encode()
+    assert aside.done is wait.awaitable
     assert talk.woken == 1
 
 

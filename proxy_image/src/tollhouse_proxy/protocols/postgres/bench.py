@@ -71,6 +71,11 @@ class Bench:
         """Whether nothing is outstanding, or was given and not taken."""
         return not (self._waiting or self._made or self._settled is not None or self._failed is not None)
 
+    @property
+    def failing(self) -> bool:
+        """Whether an exchange of our own has failed, and nobody was told yet."""
+        return self._failed is not None
+
     def verdict(self, operation: Operation, question: Question | None) -> Verdict | None:
         """The verdict; None: ask again with the same operation when something has happened. `question` is
         the statement for the planner. Raises FactFailed."""

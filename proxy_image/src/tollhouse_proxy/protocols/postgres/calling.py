@@ -13,6 +13,7 @@ from tollhouse_core.decision import Permitted, Refused
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import parameters, refuse
+from tollhouse_proxy.protocols.postgres.bench import Postponed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden, Kind, Owed
@@ -96,7 +97,9 @@ class FunctionCallTask:
     def advance(self) -> bool:
         """Goes on as far as it can; True when the message is dealt with."""
         try:
-            return self._try()
+            return self._desk.overtaken() or self._try()
+        except Postponed:
+            return False
         except Turned as turned:
             self._desk.refuse_query(turned.words)
         except CatalogUnreadable as failed:

@@ -13,6 +13,8 @@ import hmac
 from collections import OrderedDict
 from typing import Protocol
 
+from tollhouse_proxy.exchange import Promise
+
 MAX_MISSES = 10
 MISSES_SECONDS = 10.0
 _HOSTS = 1024
@@ -22,8 +24,8 @@ _HOSTS = 1024
 class Cancellable(Protocol):
     """A session that can be told to stop what it does."""
 
-    def cancel(self) -> None:
-        """The client asks for it."""
+    def cancel(self) -> Promise | None:
+        """The client asks for it. What is returned is given when it has been dealt with."""
         ...
 
 

@@ -2,7 +2,8 @@
 
 States: LOGIN (client's packets up to the token) -> PROVING (is the token good?) -> BORROWING (a credential)
 -> DIALING -> JOINING (our log-in to the backend) -> LEARNING (its catalog) -> READY -> OVER. An answer that
-does not belong to the state it comes in ends the session.
+does not belong to the state it comes in ends the session. A connection that brings a cancel request is
+CANCELLING until that is done.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ from tollhouse_proxy.exchange import (
     NotProved,
     Opened,
     Outbox,
+    Promise,
     Prove,
     Proven,
     Ready,
     SendAside,
     Settled,
     Tools,
+    Wait,
     Woken,
 )
 from tollhouse_proxy.ports.judging import Completion, Gate, OpenSession, Outcome, SessionNotAllowed
@@ -67,7 +70,7 @@ from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable, Upkeep
 from tollhouse_proxy.protocols.postgres.wire.backend import BackendKeyData, ParameterStatus, ReadyForQuery
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.wire.frontend import TERMINATE_MESSAGE
-from tollhouse_proxy.protocols.postgres.wire.startup import CancelRequest, SSLRequest
+from tollhouse_proxy.protocols.postgres.wire.startup import CancelRequest, NoStartup, SSLRequest
 
 GREETING = Greeting(SSLRequest.encode(), b"S")
 
@@ -82,6 +85,7 @@ class State(StrEnum):
     JOINING = "joining"
     LEARNING = "learning"
     READY = "ready"
+    CANCELLING = "cancelling"
     OVER = "over"
 
 
@@ -172,12 +176,13 @@ class PostgresMachine:
                 self._client_side.feed(data)
             elif self._state is State.LOGIN:
                 self._log_in(data)
-            elif self._state is not State.OVER:
+            elif self._state not in {State.CANCELLING, State.OVER}:
                 raise ProtocolError("messages came before the session began")
         except StartupRefused as refused:
             self._turn_away(refused.code, refused.message, refused.hint)
         except ProtocolError as error:
-            self._end(EndReason.PROTOCOL, refuse.fatal("08P01", str(error)), str(error))
+            words = b"" if isinstance(error, NoStartup) else refuse.fatal("08P01", str(error))
+            self._end(EndReason.PROTOCOL, words, str(error))
         self._after()
 
     def backend_data(self, data: bytes) -> None:
@@ -218,15 +223,19 @@ class PostgresMachine:
         self._receive(happening)
         self._after()
 
-    def cancel(self) -> None:
-        """A cancel request with this session's key came, on another connection."""
+    def cancel(self) -> Promise | None:
+        """A cancel request with this session's key came, on another connection. What is returned is given
+        when the backend has dealt with it; None: there is nothing to wait for."""
         self._tools.wake()
         if self._lane is not None:
             self._lane.land()
         if self._bench is not None and self._bench.cancel():
             self._go_on()
         elif self._session is not None and self._session.ledger:
-            self._cancel_backend()
+            done = self._tools.promise()
+            self._cancel_backend(done)
+            return done
+        return None
 
     # ------------------------------------------------------------ inputs
 
@@ -250,6 +259,8 @@ class PostgresMachine:
             case BackendOpened():
                 self._expect(State.DIALING)
                 self._introduce(happening)
+            case Settled() if self._state is State.CANCELLING:
+                self._end(EndReason.CLIENT, b"", "cancel request")
             case Settled():
                 if self._bench is not None:
                     self._bench.settle(happening)
@@ -290,13 +301,16 @@ class PostgresMachine:
             self.outbox.effects.append(Prove(found.token))
 
     def _cancel_other(self, request: CancelRequest) -> None:
-        """Nothing is answered, whatever came of it."""
+        """Nothing is answered, whatever came of it. The connection is closed when the backend has dealt with
+        it: a client that waits for that knows that its next statement will not be hit."""
         around = self._around
         session = around.cancels.find(request.pid, request.key, self._address, around.clock.monotonic())
-        if isinstance(session, PostgresMachine):
-            session.cancel()
-        self._state = State.OVER
-        self.outbox.effects.append(Close(EndReason.CLIENT, "cancel request"))
+        done = session.cancel() if session is not None else None
+        if done is not None:
+            self._state = State.CANCELLING
+            self.outbox.effects.append(Wait(0, done))
+        else:
+            self._end(EndReason.CLIENT, b"", "cancel request")
 
     def _proven(self, identity: Identity) -> None:
         assert self._taken is not None
@@ -500,11 +514,11 @@ class PostgresMachine:
         session.ledger.entries.clear()
         session.suspended.clear()
 
-    def _cancel_backend(self) -> None:
+    def _cancel_backend(self, done: Promise | None = None) -> None:
         if self._backend is None:
             return
         data = CancelRequest(self._backend.key.pid, self._backend.key.key).encode()
-        self.outbox.effects.append(SendAside(self._served.target, GREETING, data))
+        self.outbox.effects.append(SendAside(self._served.target, GREETING, data, done))
 
 
 _ADVICE = "The password is your token: it must be valid, and meant for this connection's audience."

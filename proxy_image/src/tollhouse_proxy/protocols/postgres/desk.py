@@ -97,6 +97,14 @@ class Desk:
         self.effort = 0
         self._scanners: dict[object, Scanner | None] = {}
 
+    def overtaken(self) -> bool:
+        """Whether an earlier message of the client's own pipeline has failed while this one waited: it is
+        skipped then, as the backend would have skipped it, and nothing is said of it."""
+        if not self.state.skipping or self.upkeep.failing or self.bench.failing:
+            return False
+        self.bench.reset()
+        return True
+
     # ------------------------------------------------------------ understanding
 
     @property
@@ -339,7 +347,9 @@ class Desk:
     def refuse_query(self, words: bytes) -> None:
         """Instead of a Query (or a FunctionCall): an error, then ReadyForQuery."""
         state = self.state
-        if state.quiet and state.status != "T":
+        if state.skipping:
+            state.say(words)  # an exchange of our own failed: the backend ignores all up to a Sync
+        elif state.quiet and state.status != "T":
             state.say(words)
             state.say(ReadyForQuery(state.status).encode())
         else:

@@ -21,12 +21,19 @@ from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
 from tollhouse_proxy.protocols.postgres.names import Portal, Prepared
 from tollhouse_proxy.protocols.postgres.spelling import positions
-from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, Rewritten, Statement
+from tollhouse_proxy.protocols.postgres.sql.statement import (
+    CannotRewrite,
+    NotUnderstood,
+    Rewritten,
+    Statement,
+)
+from tollhouse_proxy.protocols.postgres.stepped import UNKNOWN_NAMES
 from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import Bind, Close, Describe, Execute, Parse
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 _EMPTY = Rewritten("")
+_SEVERAL = "cannot insert multiple commands into a prepared statement"
 
 MAX_NAME_BYTES = 63
 """The server keeps names of statements and portals in fields of NAMEDATALEN (64) bytes and cuts what is
@@ -43,7 +50,7 @@ class _Task:
     def advance(self) -> bool:
         """Goes on as far as it can; True when the message is dealt with."""
         try:
-            return self._try()
+            return self._desk.overtaken() or self._try()
         except Postponed:
             return False
         except Turned as turned:
@@ -83,15 +90,25 @@ class ParseTask(_Task):
         if self._statement is None:
             check_name(self._parse.name)
             text = desk.decoded(self._parse.text)
-            statements = desk.read(text)
+            statements = self._read(text)
             if not statements:
                 self._send(Prepared(text, None), self._message, _EMPTY)
                 return True
             if len(statements) > 1:
-                words = "cannot insert multiple commands into a prepared statement"
-                raise Turned(refuse.error("42601", words))
+                raise Turned(refuse.error("42601", _SEVERAL))
             self._statement = statements[0]
         return self._decide(self._statement)
+
+    def _read(self, text: str) -> tuple[Statement, ...]:
+        """Raises Turned. That there are several statements is said before that one of them needs what
+        another makes."""
+        desk = self._desk
+        try:
+            return desk.understood(text)
+        except NotUnderstood as found:
+            if found.sqlstate in UNKNOWN_NAMES and len(desk.split(text)) > 1:
+                raise Turned(refuse.error("42601", _SEVERAL)) from None
+            raise Turned(desk.unreadable(text, found)) from None
 
     def _decide(self, statement: Statement) -> bool:
         desk = self._desk

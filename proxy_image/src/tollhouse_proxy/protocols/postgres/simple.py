@@ -55,6 +55,8 @@ class SimpleQuery:
         """Goes on as far as it can; True when the message is dealt with."""
         if self._stepped is not None:
             return self._stepped.advance()
+        if self._desk.overtaken():
+            return True
         try:
             if not self._desk.upkeep.fresh(self._message[5:-1]):
                 return False

@@ -30,6 +30,13 @@ from tollhouse_proxy.protocols.postgres.withheld import passed_on
 CHECK_EVERY_SECONDS = 1.0
 _UNKNOWN = -1
 _PATH = "SHOW search_path"
+_WITHOUT_TIMEOUT = """
+SELECT pg_catalog.set_config('_tollhouse.timeout', pg_catalog.current_setting('statement_timeout'), true),
+  pg_catalog.set_config('statement_timeout', '0', true)
+""".strip()
+_WITH_TIMEOUT = """
+SELECT pg_catalog.set_config('statement_timeout', pg_catalog.current_setting('_tollhouse.timeout'), true)
+""".strip()
 _ISOLATION = "SHOW transaction_isolation"
 _SEES_CHANGES = frozenset({"read committed", "read uncommitted"})
 _NAMES_NOTHING = re.compile(
@@ -84,6 +91,11 @@ class Upkeep:
         self.settings = settings
         state.dirty = True
         state.moved = self._moved
+
+    @property
+    def failing(self) -> bool:
+        """Whether the catalog could not be read, and nobody was told yet."""
+        return self._failure is not None
 
     def fresh(self, text: bytes = b"") -> bool:
         """Whether `text` may be read now; False: ask again when the backend has answered. Raises
@@ -166,6 +178,11 @@ class Upkeep:
         self._under_way = True
         ask(self._state, [Question(query) for query in queries], lambda hidden: self._end(hidden, done))
 
+    def _begin_unhurried(self, queries: list[str], done: Any) -> None:
+        """The same where it may take long: the client's statement_timeout is for its own statements."""
+        texts = [_WITHOUT_TIMEOUT, *queries, _WITH_TIMEOUT]
+        self._begin(texts, lambda results: done(results[1:-1]))
+
     def _end(self, hidden: Hidden, done: Any) -> None:
         self._under_way = False
         if hidden.error is not None:
@@ -192,7 +209,7 @@ class Upkeep:
         signs = [_PATH, self._dialect.snapshot, self._dialect.session, self._dialect.fingerprint]
         if moved and fixed:
             signs.append(_ISOLATION)
-        self._begin(signs, self._compare_signs)
+        self._begin_unhurried(signs, self._compare_signs)
 
     def _compare_signs(self, results: list[Any]) -> None:
         path, snapshot, session, fingerprint, *isolation = results

@@ -13,6 +13,7 @@ from .names import Names
 from .nodes import Body, strings, wrapped
 
 _OBJECTS: dict[str, str] = {
+    "OBJECT_LARGEOBJECT": "LARGE OBJECT",
     "OBJECT_ACCESS_METHOD": "ACCESS METHOD",
     "OBJECT_AGGREGATE": "AGGREGATE",
     "OBJECT_CAST": "CAST",

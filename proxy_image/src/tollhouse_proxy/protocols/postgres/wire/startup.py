@@ -20,6 +20,10 @@ _HEAD = Struct("!II")
 _MAX_CANCEL_KEY = 256
 
 
+class NoStartup(ProtocolError):
+    """What came speaks another protocol, or is a client that leaves at once: the server answers it nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class SSLRequest:
     """May we speak TLS?"""
@@ -92,7 +96,7 @@ class StartupReader:
             return None
         length = int.from_bytes(self._data[:4], "big")
         if not 8 <= length <= MAX_STARTUP:
-            raise ProtocolError(f"a startup packet announces {length} bytes; allowed are 8 to {MAX_STARTUP}")
+            raise NoStartup(f"a startup packet announces {length} bytes; allowed are 8 to {MAX_STARTUP}")
         if len(self._data) < length:
             return None
         packet, self._data = self._data[:length], self._data[length:]

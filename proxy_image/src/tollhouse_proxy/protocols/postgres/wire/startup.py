@@ -21,7 +21,7 @@ _MAX_CANCEL_KEY = 256
 
 
 class NoStartup(ProtocolError):
-    """What came speaks another protocol, or is a client that leaves at once: the server answers it nothing."""
+    """What came speaks another protocol, or leaves at once. PostgreSQL answers it nothing."""
 
 
 @dataclass(frozen=True, slots=True)

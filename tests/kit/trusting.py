@@ -9,6 +9,7 @@ from typing import Any
 from tollhouse_core.api import parse_object
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
+from tollhouse_core.token_issuer import TokenIssuer
 
 API = "tollhouse.dev/v1alpha1"
 
@@ -19,6 +20,7 @@ class Trust:
 
     connection: Connection
     providers: Sequence[IdentityProvider]
+    tokens: TokenIssuer | None = None
 
 
 def connection(

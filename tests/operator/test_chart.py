@@ -145,3 +145,19 @@ def test_only_a_chart_that_is_told_so_lets_proxies_review_tokens() -> None:
     assert len(named(documents)) == 4
     bindings = {one["metadata"]["name"]: one for one in of_kind(documents, "ClusterRoleBinding")}
     assert "subjects" not in bindings["tollhouse-operator-token-reviewers"]
+
+
+def test_the_token_endpoint_is_there_only_where_it_is_wanted() -> None:
+    assert "tollhouse-tokens" not in json.dumps(template())
+    documents = template("tokens.enabled=true", 'tokens.secrets=["corp-ca"]', 'watchNamespaces=["shop"]')
+    service = next(
+        one for one in of_kind(documents, "Service") if one["metadata"]["name"] == "tollhouse-tokens"
+    )
+    assert service["spec"]["ports"][0]["targetPort"] == "tokens"
+    container = of_kind(documents, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]
+    environment = {one["name"]: one.get("value") for one in container["env"]}
+    assert environment["TOLLHOUSE_TOKENS_ISSUER"] == "https://tollhouse-tokens.system.svc"
+    assert {"name": "tokens", "containerPort": 8443} in container["ports"]
+    role = next(one for one in of_kind(documents, "Role") if one["metadata"]["namespace"] == "system")
+    named = {name for rule in role["rules"] for name in rule.get("resourceNames", ())}
+    assert named == {"tollhouse-authority", "tollhouse-token-keys", "corp-ca"}

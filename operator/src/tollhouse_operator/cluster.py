@@ -133,6 +133,10 @@ class Cluster:
         except (Missing, Conflict):
             return
 
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Manifest:
+        """Any other request: reviews, and what the API server publishes."""
+        return await self._call(method, path, None, body)
+
     async def close(self) -> None:
         """Closes all connections."""
         if self._client is not None:
@@ -169,7 +173,8 @@ class Cluster:
             method,
             path,
             query_params=list(query.items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            # The keys of ServiceAccount tokens are served as application/jwk-set+json alone: hence */*.
+            header_params={"Accept": "application/json, */*;q=0.5", "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )

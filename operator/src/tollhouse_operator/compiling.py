@@ -98,6 +98,7 @@ def _bundle_of(connection: Connection, situation: Situation, languages: Mapping[
             situation.sinks.models,
             languages,
             situation.turned_out,
+            situation.tokens,
         )
     except Exception as error:
         # Our own fault, whatever was written. It must not take the other Connections along.

@@ -14,6 +14,7 @@ from tollhouse_core.api.audit_sink import AuditSink
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.api.revocation import ClusterRevocation, Revocation
+from tollhouse_core.token_issuer import TokenIssuer
 from tollhouse_operator import resources
 from tollhouse_operator.cluster import Cluster
 from tollhouse_operator.manifests.naming import Manifest
@@ -46,6 +47,7 @@ class Situation:
     providers: Read[IdentityProvider]
     revocations: Read[Revocation] = Read()
     cluster_revocations: Read[ClusterRevocation] = Read()
+    tokens: TokenIssuer | None = None
 
     @property
     def turned_out(self) -> tuple[Revocation | ClusterRevocation, ...]:
@@ -59,8 +61,8 @@ class Situation:
         return frozenset(_title(document) for document, _ in bad)
 
 
-async def gather(cluster: Cluster, namespace: str) -> Situation:
-    """Raises ClusterError."""
+async def gather(cluster: Cluster, namespace: str, tokens: TokenIssuer | None = None) -> Situation:
+    """`tokens`: our own token endpoint. Raises ClusterError."""
     connections, policies, sinks, providers, revocations, cluster_revocations = await asyncio.gather(
         cluster.list(resources.CONNECTIONS, namespace),
         cluster.list(resources.ACCESS_POLICIES, namespace),
@@ -76,6 +78,7 @@ async def gather(cluster: Cluster, namespace: str) -> Situation:
         read(providers, "IdentityProvider", IdentityProvider),
         read(revocations, "Revocation", Revocation),
         read(cluster_revocations, "ClusterRevocation", ClusterRevocation),
+        tokens,
     )
 
 

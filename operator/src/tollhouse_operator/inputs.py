@@ -35,7 +35,8 @@ def inputs_of(connection: Connection, situation: Situation) -> Inputs | None:
         *situation.cluster_revocations.bad,
     )
     labels = tuple(sorted(connection.metadata.labels.items()))
-    return (labels, *_versions(good), *_raw_versions(document for document, _ in bad))
+    tokens = repr(situation.tokens)
+    return (labels, tokens, *_versions(good), *_raw_versions(document for document, _ in bad))
 
 
 def _versions(objects: Iterable[ObjectMeta]) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from tollhouse_operator.engine import Engine
 from tollhouse_operator.handlers.registry import watch_cluster
 from tollhouse_operator.health import serve_health
 from tollhouse_operator.settings import Settings
+from tollhouse_operator.tokens.service import TokenService
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,12 @@ async def run(settings: Settings) -> None:
     await _first_authority(engine, admission)
     await admission.start()
     log.info("admission is served on port %s", admission.port)
-    upkeep = asyncio.create_task(_keep_authority(engine, admission), name="authority")
+    tokens = TokenService(engine) if engine.settings.tokens_issuer else None
+    if tokens is not None:
+        await _first_keys(engine, tokens)
+        await tokens.server.start()
+        log.info("tokens are given on port %s", tokens.server.port)
+    upkeep = asyncio.create_task(_keep_authority(engine, admission, tokens), name="authority")
     engine.start()
     try:
         await watch_cluster(engine, ready)
@@ -49,6 +55,8 @@ async def run(settings: Settings) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await upkeep
         await admission.stop()
+        if tokens is not None:
+            await tokens.server.stop()
         await engine.stop()
         await health.cleanup()
 
@@ -65,11 +73,28 @@ async def _first_authority(engine: Engine, admission: AdmissionServer) -> None:
             return
 
 
-async def _keep_authority(engine: Engine, admission: AdmissionServer) -> None:
+async def _first_keys(engine: Engine, tokens: TokenService) -> None:
+    """Waits for the API server. Without keys (their Secret is spoiled) the operator goes on: bundles that
+    need them stay as they are, and say so."""
+    while True:
+        try:
+            await tokens.keep_up(
+                await ensure_authority(engine.cluster, engine.settings.namespace, engine.desk.now())
+            )
+        except (ClusterError, BadKeyPair) as error:
+            log.warning("tokens cannot be given yet: %s", error)
+            await asyncio.sleep(AUTHORITY_AGAIN_SECONDS)
+        else:
+            return
+
+
+async def _keep_authority(engine: Engine, admission: AdmissionServer, tokens: TokenService | None) -> None:
     while True:
         await asyncio.sleep(AUTHORITY_EVERY_SECONDS)
         try:
-            await _see_to_authority(engine, admission)
+            authority = await _see_to_authority(engine, admission)
+            if tokens is not None:
+                await tokens.keep_up(authority)
         except (ClusterError, BadKeyPair) as error:
             log.warning("the certificate authority: %s", error)
 

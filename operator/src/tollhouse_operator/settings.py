@@ -39,6 +39,13 @@ class Settings:
     (TOLLHOUSE_APPROVAL_TTL_SECONDS, default a day); its outcome is in the audit trail.
     token_reviewers: the ClusterRoleBinding that lets proxies review tokens, whose subjects are kept
     right (TOLLHOUSE_TOKEN_REVIEWERS); empty: none may.
+    tokens_host, tokens_port: where the token endpoint is served (TOLLHOUSE_TOKENS_LISTEN, such as
+    0.0.0.0:8443); no setting: there is none.
+    tokens_issuer: the URL under which clients reach it, which its tokens name as their issuer
+    (TOLLHOUSE_TOKENS_ISSUER).
+    tokens_audiences: whom tokens given in exchange may be meant for, and those traded must be meant for
+    (TOLLHOUSE_TOKENS_AUDIENCES, by commas, default tollhouse).
+    tokens_seconds: how long its tokens live at most (TOLLHOUSE_TOKENS_SECONDS, default 900).
     kubeconfig: how to reach the API server (TOLLHOUSE_KUBECONFIG); None: the pod's own account.
     """
 
@@ -56,6 +63,11 @@ class Settings:
     resync_seconds: float = 60.0
     request_ttl_seconds: float = 86400.0
     token_reviewers: str = ""
+    tokens_host: str = ""
+    tokens_port: int = 0
+    tokens_issuer: str = ""
+    tokens_audiences: tuple[str, ...] = ("tollhouse",)
+    tokens_seconds: int = 900
     kubeconfig: str | None = None
 
 
@@ -63,6 +75,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from environment variables. Raises BadSettings."""
     namespace = _required(environment, "TOLLHOUSE_OPERATOR_NAMESPACE")
     host, port = _address(environment, "TOLLHOUSE_ADMISSION_LISTEN", "0.0.0.0:9443")
+    tokens = environment.get("TOLLHOUSE_TOKENS_LISTEN", "")
+    tokens_host, tokens_port = _address(environment, "TOLLHOUSE_TOKENS_LISTEN", "") if tokens else ("", 0)
     return Settings(
         namespace=namespace,
         account=environment.get(
@@ -80,6 +94,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         resync_seconds=float(_whole(environment, "TOLLHOUSE_RESYNC_SECONDS", 60, 1, 86400)),
         request_ttl_seconds=float(_whole(environment, "TOLLHOUSE_APPROVAL_TTL_SECONDS", 86400, 60, 31536000)),
         token_reviewers=environment.get("TOLLHOUSE_TOKEN_REVIEWERS", ""),
+        tokens_host=tokens_host,
+        tokens_port=tokens_port,
+        tokens_issuer=_issuer(environment) if tokens else "",
+        tokens_audiences=_listed(environment, "TOLLHOUSE_TOKENS_AUDIENCES", "tollhouse"),
+        tokens_seconds=_whole(environment, "TOLLHOUSE_TOKENS_SECONDS", 900, 30, 3600),
         kubeconfig=environment.get("TOLLHOUSE_KUBECONFIG") or None,
     )
 
@@ -99,6 +118,13 @@ def _proxies(environment: Mapping[str, str]) -> ProxySettings:
         drain_seconds=_whole(environment, "TOLLHOUSE_PROXY_DRAIN_SECONDS", 30, 0, 86400),
         user_id=int(user) if user else None,
     )
+
+
+def _issuer(environment: Mapping[str, str]) -> str:
+    value = _required(environment, "TOLLHOUSE_TOKENS_ISSUER").rstrip("/")
+    if not value.startswith("https://"):
+        raise BadSettings(f"TOLLHOUSE_TOKENS_ISSUER must be an https URL, not {value!r}")
+    return value
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

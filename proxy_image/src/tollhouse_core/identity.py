@@ -37,6 +37,17 @@ class OnBehalfOf:
     name: str
     groups: tuple[str, ...] = ()
     kubernetes_user: str | None = None
+    provider: str = ""
+    """Whose word it is; "" where it is that of the identity's own provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A token that was traded for another one. `issued_at` is in seconds since 1970."""
+
+    provider: str
+    token_id: str | None = None
+    issued_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,9 @@ class Identity:
     `claims` holds the token's verified claims as plain JSON values. `expires_at` is the moment
     the proof ends (UTC); None only for proofs that do not end. `prove_again_seconds`: the proof is good for
     so long and then wants the token shown once more; None: it is good until it ends.
+    `scope`: what it may be used for at most (`tollhouse_core.scope`); None: no bound of its own. `origins`:
+    the tokens it was traded for. `via`: the IdentityProvider that trading is trusted under, "" where the
+    proof is the provider's own.
     """
 
     name: str
@@ -59,6 +73,9 @@ class Identity:
     expires_at: datetime | None = None
     token_id: str | None = None
     prove_again_seconds: float | None = None
+    scope: tuple[str, ...] | None = None
+    origins: tuple[Origin, ...] = ()
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from tollhouse_core.identity import Identity, OnBehalfOf, Proof, ServiceAccountName
 from tollhouse_identity.checks import MAX_GROUPS, is_clean_name, service_account_of
+from tollhouse_identity.exchanged import exchanged_identity
 from tollhouse_identity.form import Refused
 from tollhouse_identity.trust import TrustedProvider
 
@@ -25,6 +26,8 @@ _MISSING = object()
 def identity_from(claims: Claims, provider: TrustedProvider, own_cluster: bool) -> Identity:
     """The identity that these verified claims prove. Raises Refused."""
     require_claims(claims, provider.required)
+    if provider.exchange is not None:
+        return exchanged_identity(claims, provider, provider.exchange)
     if provider.kubernetes:
         return service_account_identity(claims, provider, own_cluster)
     return oidc_identity(claims, provider)

@@ -152,13 +152,12 @@ class TokenProver:
         return (await self._issuer_keys(provider.name, source).current()).issuer
 
     async def _prove_by(self, provider: TrustedProvider, source: KeySource, token: CompactToken) -> Identity:
-        local = self._local is not None and self._local.speaks_for(token.header)
+        local = provider.keys is None and self._local is not None and self._local.speaks_for(token.header)
         if local:
             provider = replace(provider, types=provider.types | DEFAULT_TYPES)
         presented = Presented(token.header, token.claims, provider, self._now())
         checks.require(checks.HEADER, presented)
-        verifying = self._verify_local(token) if local else self._verify(token, provider.name, source)
-        own_cluster = await verifying
+        own_cluster = await self._verified(token, provider, source, local=local)
         presented = replace(presented, now=self._now())
         checks.require(checks.CLAIMS, presented)
         if provider.kubernetes or "kubernetes.io" in token.claims:
@@ -174,6 +173,17 @@ class TokenProver:
             raise Refused("only tokens of this cluster can be reviewed (tokenReview)")
         wanted = frozenset[str]().union(*provider.audiences)
         await self._reviews.require(token.text, str(token.claims.get("sub")), sorted(wanted))
+
+    async def _verified(
+        self, token: CompactToken, provider: TrustedProvider, source: KeySource, *, local: bool
+    ) -> bool:
+        """Whether it was this cluster that signed."""
+        if provider.keys is not None:
+            key = _the_one_key(token, provider.keys)
+            if key is None or not await self._holds(token, key):
+                raise _refused_signature(key)
+            return False
+        return await (self._verify_local(token) if local else self._verify(token, provider.name, source))
 
     async def _verify(self, token: CompactToken, name: str, source: KeySource) -> bool:
         """Whether it was this cluster that signed. Raises Refused unless exactly one published key

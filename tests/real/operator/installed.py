@@ -33,7 +33,7 @@ class Installed:
     def __init__(self, plane: ControlPlane, votes: str) -> None:
         self.plane = plane
         self.votes = votes
-        self._admission, self._health = free_ports(2)
+        self._admission, self._health, self.tokens_port = free_ports(3)
         self._folder = tempfile.TemporaryDirectory(prefix="tollhouse-operator-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
         self.operator: process.Server | None = None
@@ -58,6 +58,8 @@ class Installed:
             "admission.votes": self.votes,
             "admission.url": f"https://localhost:{self._admission}",
             "admission.timeoutSeconds": "5",
+            "tokens.enabled": "true",
+            "tokenReview.enabled": "true",
         }
         where: list[str | Path] = ["--namespace", NAMESPACE, "--create-namespace"]
         where += ["--kubeconfig", self.plane.kubeconfig()]
@@ -88,6 +90,9 @@ class Installed:
             "TOLLHOUSE_WEBHOOK_CONFIGURATION": "tollhouse",
             "TOLLHOUSE_HEALTH_PORT": str(self._health),
             "TOLLHOUSE_VOTES": self.votes,
+            "TOLLHOUSE_TOKENS_LISTEN": f"{LOOPBACK}:{self.tokens_port}",
+            "TOLLHOUSE_TOKENS_ISSUER": self.tokens_issuer,
+            "TOLLHOUSE_TOKEN_REVIEWERS": "tollhouse-operator-token-reviewers",
         }
         command = [sys.executable, "-m", "tollhouse_operator"]
         self.operator = process.start(
@@ -100,6 +105,11 @@ class Installed:
         if self.operator is not None:
             self.operator.stop()
             self.operator = None
+
+    @property
+    def tokens_issuer(self) -> str:
+        """Where the token endpoint is."""
+        return f"https://localhost:{self.tokens_port}"
 
     @property
     def log(self) -> str:

@@ -24,6 +24,7 @@ _COLLECTIONS = {
     "serviceaccount": ("/api/v1", "serviceaccounts"),
     "deployment": ("/apis/apps/v1", "deployments"),
     "role": (_RBAC, "roles"),
+    "clusterrolebinding": (_RBAC, "clusterrolebindings"),
     "rolebinding": (_RBAC, "rolebindings"),
     "networkpolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
     "poddisruptionbudget": ("/apis/policy/v1", "poddisruptionbudgets"),

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import ssl
-import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 
 from aiohttp import web
 
 from tollhouse_operator.admission.answer import Answer, BadReview, Request, read_review, write_review
 from tollhouse_operator.authority import Authority
-from tollhouse_operator.certificates import KeyPair, new_serving_certificate, why_renew
+from tollhouse_operator.serving_tls import ServingTls
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +24,7 @@ class AdmissionServer:
     def __init__(self, host: str, port: int, names: tuple[str, ...], validate: Judge, votes: Judge) -> None:
         self._host = host
         self._port = port
-        self._names = names
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._pair: KeyPair | None = None
+        self._tls = ServingTls("admission", names)
         self._runner: web.AppRunner | None = None
         self._app = web.Application(client_max_size=LARGEST_REVIEW_BYTES)
         self._app.router.add_post("/validate", _handler(validate))
@@ -38,22 +32,15 @@ class AdmissionServer:
         self.port = port
 
     def renew(self, authority: Authority, now: datetime) -> None:
-        """Makes a certificate if there is none, or the one in use is near its end. Connections
-        made from then on get the new one."""
-        why = why_renew(self._pair, authority.pair.certificate_pem, self._names, now)
-        if why is None:
-            return
-        log.info("a certificate for admission is made: %s", why)
-        pair = new_serving_certificate(authority.pair, self._names, now)
-        _load(self._context, pair)
-        self._pair = pair
+        """See `ServingTls.renew`."""
+        self._tls.renew(authority, now)
 
     async def start(self) -> None:
         """Listens; `port` is then the port in use. Needs `renew` first."""
-        assert self._pair is not None
+        assert self._tls.ready
         self._runner = web.AppRunner(self._app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._context)
+        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls.context)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -78,12 +65,3 @@ def _handler(judge: Judge) -> Callable[[web.Request], Awaitable[web.Response]]:
         return web.json_response(write_review(asked.uid, answer))
 
     return handle
-
-
-def _load(context: ssl.SSLContext, pair: KeyPair) -> None:
-    # The ssl module reads keys from files only; this one lives as long as the call.
-    with tempfile.TemporaryDirectory(prefix="tollhouse-") as folder:
-        path = Path(folder) / "pair.pem"
-        path.touch(mode=0o600)
-        path.write_text(pair.key_pem.reveal() + pair.certificate_pem)
-        context.load_cert_chain(path)

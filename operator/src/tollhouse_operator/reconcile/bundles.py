@@ -27,7 +27,7 @@ STATUS_SOON_SECONDS = 0.05
 
 async def reconcile_bundles(desk: Desk, namespace: str) -> None:
     """Raises ClusterError when the API server is away; the queue tries again."""
-    situation = await gather(desk.cluster, namespace)
+    situation = await gather(desk.cluster, namespace, desk.tokens)
     known = desk.memory.known.setdefault(namespace, {})
     compiled = await asyncio.to_thread(compile_namespace, situation, desk.languages, known)
     await asyncio.gather(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tollhouse_core.token_issuer import TokenIssuer
 from tollhouse_operator.apply import Applier
 from tollhouse_operator.authority import Authority
 from tollhouse_operator.cluster import Cluster
@@ -56,5 +57,6 @@ class Desk:
     look_at_status: Callable[[Key], None]
     look_at_policies: Callable[[str, float], None]
     authority: Authority | None = None
+    tokens: TokenIssuer | None = None
     memory: Memory = field(default_factory=Memory)
     now: Callable[[], datetime] = utc_now

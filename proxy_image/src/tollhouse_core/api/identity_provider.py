@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tollhouse_core.api.credentials import HttpUrl
-from tollhouse_core.api.meta import ApiObject, CaRef, SecretKeyRef, Status, Word
+from tollhouse_core.api.meta import ApiObject, CaRef, ObjectName, SecretKeyRef, Status, Word
 from tollhouse_core.api.quantities import Duration, PositiveDuration
-from tollhouse_core.api.shape import ApiModel, ExactlyOne, Holds, Shape
+from tollhouse_core.api.shape import ApiModel, EachOnce, ExactlyOne, Holds, Shape
 
 ClaimName = Annotated[str, Field(min_length=1, max_length=256)]
 Prefix = Annotated[str, Field(max_length=64)]
@@ -180,15 +180,38 @@ class KubernetesProvider(ApiModel):
     )
 
 
+class TollhouseProvider(ApiModel):
+    """Tokens that Tollhouse's own token endpoint gives in exchange for others (RFC 8693)."""
+
+    subjects: Annotated[tuple[ObjectName, ...], Field(min_length=1, max_length=32), EachOnce()] = Field(
+        description="Names of the IdentityProviders whose tokens may be traded: those of people, as a rule."
+    )
+    actors: Annotated[tuple[ObjectName, ...], Field(max_length=32), EachOnce()] = Field(
+        default=(),
+        description="Names of the IdentityProviders whose workloads may act on behalf of such a subject. "
+        "Absent: none; a token then speaks of its subject alone.",
+    )
+    require_actor: bool = Field(
+        default=False,
+        description="True: only tokens that carry an actor count. False (default): those of a subject alone "
+        "count too.",
+    )
+
+
 class IdentityProviderSpec(ApiModel):
     """What is wanted."""
 
-    shape: ClassVar[tuple[Shape, ...]] = (ExactlyOne(("oidc", "saml", "kubernetes"), "sort of provider"),)
+    shape: ClassVar[tuple[Shape, ...]] = (
+        ExactlyOne(("oidc", "saml", "kubernetes", "tollhouse"), "sort of provider"),
+    )
 
     oidc: OidcProvider | None = Field(default=None, description="An OpenID Connect issuer.")
     saml: SamlProvider | None = Field(default=None, description="A SAML 2.0 identity provider.")
     kubernetes: KubernetesProvider | None = Field(
         default=None, description="The ServiceAccount tokens of a cluster; `{}` is this cluster."
+    )
+    tollhouse: TollhouseProvider | None = Field(
+        default=None, description="Tokens that the token endpoint gives in exchange for others."
     )
 
 

@@ -26,6 +26,7 @@ from tollhouse_core.policy.compile import compile_policy, language_of
 from tollhouse_core.policy.language import PolicyLanguage
 from tollhouse_core.policy.revocations import AnyRevocation, Revocations, revocations_of
 from tollhouse_core.policy.rules import Rule
+from tollhouse_core.token_issuer import TokenIssuer
 
 FORMAT = 1
 SINKS_BUILT = ("stdout", "file")
@@ -48,6 +49,7 @@ class PolicyBundle:
     policies: tuple[AccessPolicy, ...]
     rules: tuple[Rule, ...]
     revoked: Revocations
+    tokens: TokenIssuer | None
     revision: str
     asked_facts: frozenset[str]
     _text: str = field(repr=False)
@@ -71,11 +73,14 @@ class PolicyBundle:
             policies = [_read(item, AccessPolicy) for item in _list(document, "policies")]
             providers = [_read(item, IdentityProvider) for item in _list(document, "providers")]
             sinks = [_read(item, AuditSink) for item in _list(document, "sinks")]
+            tokens = TokenIssuer.read(document.get("tokens"))
             document.setdefault("revocations", [])  # made by an operator that knew none
             revocations = [_read_revocation(item) for item in _list(document, "revocations")]
+        except ValueError as error:
+            raise BadBundle(str(error)) from None
         except InvalidObject as invalid:
             raise BadBundle(f"an object of the bundle cannot be read: {invalid}"[:1000]) from None
-        result = build_bundle(connection, policies, providers, sinks, languages, revocations)
+        result = build_bundle(connection, policies, providers, sinks, languages, revocations, tokens)
         if result.bundle is None:
             raise BadBundle("; ".join(map(str, result.problems))[:1000])
         return result.bundle
@@ -106,6 +111,7 @@ def build_bundle(
     sinks: Iterable[AuditSink],
     languages: Mapping[str, PolicyLanguage],
     revocations: Iterable[AnyRevocation] = (),
+    tokens: TokenIssuer | None = None,
 ) -> BundleResult:
     """Builds from any number of objects: what the Connection does not select is left out.
 
@@ -120,11 +126,13 @@ def build_bundle(
     named_providers, problems = _named_providers(connection, providers)
     named_sinks, more = _named_sinks(connection, sinks)
     problems += more
+    problems += _token_problems(connection, named_providers, tokens)
+    wanted_tokens = tokens if any(_takes_our_tokens(one) for one in named_providers) else None
     problems += [problem for each in compiled for problem in each.problems]
     if problems:
         return BundleResult(None, tuple(problems))
     turned_out = [one for one in revocations if concerns(one, connection)]
-    text = _canonical(connection, chosen, named_providers, named_sinks, turned_out)
+    text = _canonical(connection, chosen, named_providers, named_sinks, turned_out, wanted_tokens)
     rules = sorted((rule for each in compiled for rule in each.rules), key=_order)
     bundle = PolicyBundle(
         connection=connection,
@@ -133,6 +141,7 @@ def build_bundle(
         policies=tuple(chosen),
         rules=tuple(rules),
         revoked=revocations_of(turned_out),
+        tokens=wanted_tokens,
         revision=revision_of(text),
         asked_facts=language.asked_facts,
         _text=text,
@@ -191,6 +200,29 @@ def _named_providers(
     ]
 
 
+def _takes_our_tokens(provider: IdentityProvider) -> bool:
+    return provider.spec.tollhouse is not None or provider.spec.saml is not None
+
+
+def _token_problems(
+    connection: Connection, providers: Iterable[IdentityProvider], tokens: TokenIssuer | None
+) -> list[Problem]:
+    """Providers whose tokens come from the token endpoint, where there is none; and one that hides it."""
+    if tokens is not None:
+        why = "takes the token endpoint for any OIDC issuer, and would pass over scopes: make it `tollhouse`"
+        return [
+            Problem("spec.identity.providers", f"IdentityProvider {one.name} {why}", connection.title)
+            for one in providers
+            if one.spec.oidc is not None and one.spec.oidc.issuer.rstrip("/") == tokens.url.rstrip("/")
+        ]
+    why = "takes tokens of Tollhouse's token endpoint, and there is none here (chart: tokens.enabled)"
+    return [
+        Problem("spec.identity.providers", f"IdentityProvider {provider.name} {why}", connection.title)
+        for provider in providers
+        if _takes_our_tokens(provider)
+    ]
+
+
 def _named_sinks(connection: Connection, sinks: Iterable[AuditSink]) -> tuple[list[AuditSink], list[Problem]]:
     known = {sink.name: sink for sink in sinks if sink.namespace == connection.namespace}
     wanted = connection.spec.audit.sinks
@@ -216,6 +248,7 @@ def _canonical(
     providers: Iterable[IdentityProvider],
     sinks: Iterable[AuditSink],
     revocations: Iterable[AnyRevocation],
+    tokens: TokenIssuer | None,
 ) -> str:
     """The normal form. Sorted: policies and their rules by name, and all keys."""
     document = {
@@ -225,6 +258,7 @@ def _canonical(
         "providers": [_document(provider) for provider in providers],
         "sinks": [_document(sink) for sink in sinks],
         "revocations": _turned_out(revocations),
+        **({"tokens": tokens.document()} if tokens else {}),
     }
     return _written(document)
 

@@ -35,6 +35,7 @@ from tollhouse_core.policy.obligations import column_masks, content_masks, witho
 from tollhouse_core.policy.placeholders import NoValue, value_of
 from tollhouse_core.policy.rules import AllowRule, DenyRule, FilterRule
 from tollhouse_core.policy.wording import printable
+from tollhouse_core.scope import beyond
 
 _NAME_LENGTH = 200
 _NAMELESS = frozenset({"", "Opaque"})
@@ -48,6 +49,12 @@ def evaluate(bundle: PolicyBundle, session: Session, operation: Operation, now: 
         message = f"denied: no policy of this connection is about {_who(session.identity)}"
         hint = "Ask who runs it to be named in a policy."
         return Deny(bundle.revision, RuleRef(), message, hint, cacheable=True)
+    if session.identity.scope is not None:
+        verb = beyond(session.identity.scope, session.namespace, session.connection, operation)
+        if verb:
+            message = f"denied: the token's scope does not cover {verb} on this connection"
+            hint = "Ask for a token with a wider scope."
+            return Deny(bundle.revision, RuleRef(), message, hint, cacheable=True)
     thought = Deliberation(bundle.asked_facts, session, operation, now)
     met = [(access, mine.meeting(access)) for access in operation.accesses]
     denied_by = _denied_by(thought, met)

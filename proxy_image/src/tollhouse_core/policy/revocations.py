@@ -87,15 +87,26 @@ def _names_of(identity: Identity) -> Iterator[tuple[_Key, str]]:
         yield ("account", f"{account.namespace}/{account.name}"), provider
     if identity.token_id is not None:
         yield ("token", identity.token_id), provider
+    for origin in identity.origins:
+        if origin.token_id is not None:
+            yield ("token", origin.token_id), origin.provider
     human = identity.on_behalf_of
     if human is not None:
-        yield ("user", human.name), provider
+        whose = human.provider or provider
+        yield ("user", human.name), whose
         for group in human.groups:
-            yield ("group", group), provider
+            yield ("group", group), whose
 
 
 def _issued(identity: Identity) -> float:
-    """Seconds since 1970; a token that does not say counts as older than any."""
-    issued = identity.claims.get("iat")
-    known = isinstance(issued, int | float) and not isinstance(issued, bool)
-    return float(issued) if known and isinstance(issued, int | float) else float("-inf")
+    """Seconds since 1970; a token that does not say counts as older than any. One that was traded for
+    is as old as the oldest of those."""
+    if identity.origins:
+        return min(_moment(origin.issued_at) for origin in identity.origins)
+    return _moment(identity.claims.get("iat"))
+
+
+def _moment(issued: object) -> float:
+    if isinstance(issued, bool) or not isinstance(issued, int | float):
+        return float("-inf")
+    return float(issued)

@@ -12,6 +12,7 @@ from tollhouse_core.operation import Access, AccessKind, Operation, Verb
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.deliberation import Deliberation
 from tollhouse_core.policy.evaluate import evaluate
+from tollhouse_core.scope import names
 
 
 def admits(bundle: PolicyBundle, identity: Identity) -> bool:
@@ -35,8 +36,11 @@ def role_decision(bundle: PolicyBundle, session: Session, role: str, now: dateti
 
 
 def turned_out(bundle: PolicyBundle, identity: Identity, now: datetime) -> str:
-    """Why a Revocation lets this identity have no session, in words for the client; "" where none
-    is about it."""
+    """Why a Revocation or the token's own scope lets this identity have no session, in words for the
+    client; "" where nothing is in the way."""
+    connection = bundle.connection
+    if identity.scope is not None and not names(identity.scope, connection.namespace, connection.name):
+        return "the token's scope names nothing of this connection"
     return bundle.revoked.why(identity, now)
 
 

@@ -27,7 +27,16 @@ def identity_record(identity: Identity) -> dict[str, object]:
         record["onBehalfOf"] = {
             "name": identity.on_behalf_of.name,
             "groups": list(identity.on_behalf_of.groups),
+            **({"provider": identity.on_behalf_of.provider} if identity.on_behalf_of.provider else {}),
         }
+    if identity.scope is not None:
+        record["scope"] = list(identity.scope)
+    if identity.via:
+        record["via"] = identity.via
+    if identity.origins:
+        record["tradedFor"] = [
+            {"provider": origin.provider, "tokenId": origin.token_id} for origin in identity.origins
+        ]
     if identity.token_id:
         record["tokenId"] = identity.token_id
     if identity.expires_at:

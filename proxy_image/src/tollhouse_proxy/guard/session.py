@@ -301,7 +301,11 @@ class SessionJudge:
         return isinstance(role_decision(bundle, session, session.role, self._house.clock.now()), Deny)
 
     def _issuer(self, bundle: PolicyBundle | None) -> str | None:
-        return issuer_of(bundle, self._session.identity.provider) if bundle else None
+        return (
+            issuer_of(bundle, self._session.identity.via or self._session.identity.provider)
+            if bundle
+            else None
+        )
 
     def _evaluate(self, bundle: PolicyBundle, operation: Operation) -> Decision:
         return evaluate(bundle, self._session, operation, self._house.clock.now())

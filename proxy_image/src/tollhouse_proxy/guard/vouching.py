@@ -24,4 +24,7 @@ def issuer_of(bundle: PolicyBundle, provider: str) -> str | None:
         return None
     if found.spec.oidc is not None:
         return found.spec.oidc.issuer
+    if found.spec.tollhouse is not None or found.spec.saml is not None:
+        # Whom it believes in turn is part of its word.
+        return f"{bundle.tokens.url if bundle.tokens else ''} {found.spec.tollhouse!r}"
     return (found.spec.kubernetes.issuer or "") if found.spec.kubernetes is not None else ""

@@ -56,6 +56,7 @@ from tollhouse_proxy.protocols.postgres.sql_dialect import sql_dialect
 from tollhouse_proxy.runtime.serving import RuntimeSettings, Serving, serve
 from tollhouse_proxy.runtime.session import Parts, TimeLimits
 from tollhouse_proxy.runtime.tls import ServingCertificate
+from tollhouse_proxy.runtime.warm import WarmPool, WarmSettings
 
 TOKEN = "token-of-triage"
 REVISION = "sha256:one"
@@ -244,6 +245,8 @@ class WireWorld:
     password: str = ""
     lenders: dict[str, LentCredential] = field(default_factory=dict)
     aside: Aside | None = None
+    warm: WarmSettings = field(default_factory=WarmSettings)
+    pool: WarmPool | None = None
     over_socket: bool = False
     host: str = "127.0.0.1"
     port: int = 0
@@ -289,12 +292,15 @@ class WireWorld:
             session_id=lambda: f"session-{next(numbers)}",
         )
         certificate = ServingCertificate(self.tls_dir).context if self.tls_dir else lambda: None
+        self.pool = WarmPool(self.lent_to, clock, lambda: self.warm)
+        self.pool.start()
         parts = Parts(
             PostgresFactory(around),
             TokenBook(self.known or {TOKEN: identity}),
             self.lent_to,
             clock,
             certificate,
+            self.pool,
         )
         self.serving = await serve(RuntimeSettings(self.host, self.port, limits=self.limits), parts)
         self.port = self.serving.port
@@ -327,6 +333,8 @@ def running(world: WireWorld, on: asyncio.AbstractEventLoop | None = None) -> It
         loop.run_forever()
         assert world.serving is not None
         loop.run_until_complete(world.serving.drain(0))
+        if world.pool is not None:
+            loop.run_until_complete(world.pool.close())
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 

@@ -11,7 +11,7 @@ effect, keeps what comes meanwhile, and goes on when the matching input arrives.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -84,6 +84,13 @@ class CredentialLent:
 
     username: str
     password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The answer to Borrow: a backend session that was made ahead, and its connection."""
+
+    warmed: Warmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +174,7 @@ Input = (
     | Proven
     | NotProved
     | CredentialLent
+    | Handed
     | CredentialRefused
     | BackendOpened
     | BackendUnreachable
@@ -195,11 +203,22 @@ class Prove:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """Backend sessions that may be made before their clients come: `make` begins one, `key` is equal for
+    those that can stand in for each other."""
+
+    key: Hashable
+    make: Callable[[], Warmed]
+
+
+@dataclass(frozen=True, slots=True)
 class Borrow:
     """Get a credential for one backend session; answer CredentialLent or CredentialRefused. `role` is the
-    way into the backend that the client chose; "" is the Connection's own."""
+    way into the backend that the client chose; "" is the Connection's own. `ahead`: where such a session
+    waits already, the answer is Handed, and nothing is left to do with the backend."""
 
     role: str = ""
+    ahead: Ahead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +324,24 @@ class Machine(Protocol):
 
     def receive(self, happening: Input) -> None:
         """Anything else that happened."""
+        ...
+
+
+class Warmed(Protocol):
+    """The machine of a backend session that has no client yet. `role` is whose credential it takes, `dial`
+    where it goes. Any exception it raises ends it."""
+
+    outbox: Outbox
+    role: str
+    dial: Dial
+    ready: bool
+
+    def introduce(self, lent: CredentialLent, opened: BackendOpened) -> None:
+        """The connection is there: log in."""
+        ...
+
+    def backend_data(self, data: bytes) -> None:
+        """Bytes from the backend. Once `ready` there should be none."""
         ...
 
 

@@ -36,6 +36,7 @@ from tollhouse_proxy.runtime.serving import RuntimeSettings
 from tollhouse_proxy.runtime.serving import Serving as Listener
 from tollhouse_proxy.runtime.session import Parts
 from tollhouse_proxy.runtime.tls import ServingCertificate
+from tollhouse_proxy.runtime.warm import WarmPool, WarmSettings
 from tollhouse_proxy.settings import BadSettings, Settings
 
 log = logging.getLogger("tollhouse.serving")
@@ -70,6 +71,7 @@ class Serving:
         self._listener: Listener | None = None
         self._prover = self._token_prover()
         self._workers = Workers()
+        self._warm = WarmPool(self._credentials.of, house.clock, self._warm_settings)
 
     @property
     def trouble(self) -> str:
@@ -101,7 +103,9 @@ class Serving:
             credentials=self._credentials.of,
             clock=self._house.clock,
             certificate=self._tls,
+            warm=self._warm,
         )
+        self._warm.start()
         self._house.in_force.listen(lambda _: self._changed.set())
         self._changed.set()
         self._preparing = asyncio.create_task(self._keep_prepared())
@@ -122,9 +126,17 @@ class Serving:
         if self._preparing:
             self._preparing.cancel()
             await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._warm.close()
         await self._credentials.close()
         await self._prover.close()
         await self._workers.close()
+
+    def _warm_settings(self) -> WarmSettings:
+        standing = self._standing
+        target = standing.bundle.connection.spec.postgres if standing else None
+        if target is None or target.warm is None:
+            return WarmSettings()
+        return WarmSettings(target.warm.sessions, target.warm.max_age.seconds)
 
     def _tls(self) -> ssl.SSLContext | None:
         bundle = self._house.in_force.bundle
@@ -193,6 +205,13 @@ class Serving:
             # Our own fault. Its words may hold what was read from a Secret, and this must go on: a
             # Connection put right later is prepared again.
             return self._unprepared(f"unexpected {type(error).__name__}")
+        spec, before = bundle.connection.spec, self._standing
+        if before is not None and (
+            before.ca_pem != ca_pem
+            or before.bundle.connection.spec.target != spec.target
+            or before.bundle.connection.spec.credentials != spec.credentials
+        ):
+            self._warm.flush()
         self._standing = Standing(bundle, ca_pem)
         self._problem = ""
         return True

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tollhouse_core.api.credentials import Credentials, HttpUrl
 from tollhouse_core.api.meta import CaRef
-from tollhouse_core.api.quantities import PortNumber
+from tollhouse_core.api.quantities import Duration, PortNumber, PositiveDuration
 from tollhouse_core.api.shape import ApiModel, Holds, Shape
 
 HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/@]+$")]
@@ -70,6 +70,20 @@ class DatabaseServer(ApiModel):
         return f"{self.host}:{self.port}"
 
 
+class WarmSessions(ApiModel):
+    """Backend sessions that are made before clients ask for them."""
+
+    sessions: Annotated[int, Field(ge=1, le=100)] = Field(
+        description="How many may wait in each proxy, for all kinds of clients together. Each serves one "
+        "client and is closed with it. They count against the server's max_connections."
+    )
+    max_age: PositiveDuration = Field(
+        default=Duration.parse("5m"),
+        description="None waits longer than this; with the database engine of Vault its user is then "
+        "revoked. Default: 5m.",
+    )
+
+
 def _passes_on_a_password(target: Any) -> bool:
     any_role = target.roles.get(ANY_ROLE)
     vault = any_role.credentials.vault if any_role is not None else None
@@ -103,6 +117,11 @@ class PostgresTarget(DatabaseServer):
         'have which (`sql.roles`). "*" stands for every other name: the proxy then logs in as the very user '
         "the client names, with this password. Absent: the client's `user` is ignored, its token says who "
         "it is, and `spec.credentials` serves everybody.",
+    )
+    warm: WarmSessions | None = Field(
+        default=None,
+        description="Backend sessions made ahead, so that a client need not wait for one: after the first "
+        "client with the same database, role and startup settings. Absent: none.",
     )
 
 

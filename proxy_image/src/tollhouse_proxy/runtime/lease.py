@@ -30,6 +30,10 @@ class Lease:
             self._keeping = asyncio.create_task(self._keep())
         return self._credential
 
+    def hand_to(self, ended: Callable[[str], None]) -> None:
+        """From now on somebody else is told of its end."""
+        self._ended = ended
+
     async def release(self) -> None:
         """Gives it back; does nothing the second time."""
         if self._keeping is not None:

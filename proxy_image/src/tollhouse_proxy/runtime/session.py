@@ -33,6 +33,7 @@ from tollhouse_proxy.exchange import (
     EndNow,
     EndReason,
     Forget,
+    Handed,
     Input,
     Machine,
     MachineFactory,
@@ -55,6 +56,7 @@ from tollhouse_proxy.runtime.dialing import BackendWire, Unreachable, dial, send
 from tollhouse_proxy.runtime.lease import Lease
 from tollhouse_proxy.runtime.sockets import tune
 from tollhouse_proxy.runtime.tls import with_begun
+from tollhouse_proxy.runtime.warm import WarmPool
 
 log = logging.getLogger("tollhouse.session")
 
@@ -66,13 +68,14 @@ _LINGER_SECONDS = 5.0
 class Parts:
     """What sessions are made with. `credentials` gives the source for a role ("": the Connection's own) and
     raises CredentialUnavailable for one it does not know; `certificate` gives the context for TLS with
-    clients, None while there is none."""
+    clients, None while there is none; `warm` holds backend sessions that were made ahead."""
 
     factory: MachineFactory
     prover: IdentityProver
     credentials: Callable[[str], CredentialSource]
     clock: Clock
     certificate: Callable[[], ssl.SSLContext | None]
+    warm: WarmPool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +331,7 @@ class ClientSession(asyncio.Protocol):
             case Prove():
                 self._spawn(self._prove(effect))
             case Borrow():
-                self._spawn(self._borrow(effect))
+                self._borrow(effect)
             case Dial():
                 self._spawn(self._dial(effect))
             case SendAside():
@@ -410,7 +413,21 @@ class ClientSession(asyncio.Protocol):
                 self._tell(EndNow(EndReason.REVOKED, str(error)))
                 return
 
-    async def _borrow(self, effect: Borrow) -> None:
+    def _borrow(self, effect: Borrow) -> None:
+        """A session that waits serves at once; without one it is made now."""
+        pool, ahead = self._parts.warm, effect.ahead
+        waiting = pool.take(ahead) if pool is not None and ahead is not None else None
+        if waiting is None:
+            self._spawn(self._borrow_credential(effect))
+            return
+        self._lease = waiting.lease
+        self._lease.hand_to(self._credential_ended)
+        self._backend = waiting.wire
+        self._backend_lost = False
+        waiting.wire.attach(self._backend_data, self._backend_gone, self._backend_slow)
+        self._tell(Handed(waiting.machine))
+
+    async def _borrow_credential(self, effect: Borrow) -> None:
         try:
             source = self._parts.credentials(effect.role)
             self._lease = Lease(source, self._parts.clock, self._credential_ended)

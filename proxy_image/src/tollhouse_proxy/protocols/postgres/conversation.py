@@ -17,6 +17,7 @@ from tollhouse_core.api.targets import ANY_ROLE
 from tollhouse_core.clock import Clock
 from tollhouse_core.identity import Identity, Session
 from tollhouse_proxy.exchange import (
+    Ahead,
     BackendGone,
     BackendOpened,
     BackendUnreachable,
@@ -31,6 +32,7 @@ from tollhouse_proxy.exchange import (
     EndReason,
     EndWhenIdle,
     Greeting,
+    Handed,
     Input,
     NotProved,
     Opened,
@@ -64,9 +66,10 @@ from tollhouse_proxy.protocols.postgres.served import Served
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
-from tollhouse_proxy.protocols.postgres.startup_settings import StartupRefused
+from tollhouse_proxy.protocols.postgres.startup_settings import StartupRefused, Wishes
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable, Upkeep
+from tollhouse_proxy.protocols.postgres.warmed import Kind, WarmedBackend
 from tollhouse_proxy.protocols.postgres.wire.backend import BackendKeyData, ParameterStatus, ReadyForQuery
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.wire.frontend import TERMINATE_MESSAGE
@@ -254,6 +257,9 @@ class PostgresMachine:
                 self._credential = self._as_asked(happening)
                 self._state = State.DIALING
                 self.outbox.effects.append(Dial(self._served.target, GREETING))
+            case Handed(warmed=warmed):
+                self._expect(State.BORROWING)
+                self._adopt(warmed)
             case CredentialRefused(reason=reason) | BackendUnreachable(reason=reason):
                 self._end(EndReason.BACKEND, refuse.fatal("08006", reason), reason)
             case BackendOpened():
@@ -352,7 +358,16 @@ class PostgresMachine:
         self.outbox.effects.append(
             Opened(self._judge, identity.expires_at if self._served.ends_with_token else None)
         )
-        self.outbox.effects.append(Borrow(source))
+        self.outbox.effects.append(Borrow(source, self._ahead(source, database, wishes)))
+
+    def _ahead(self, source: str, database: str, wishes: Wishes) -> Ahead:
+        around = self._around
+        kind = Kind(self._served, database, source, wishes, Dial(self._served.target, GREETING))
+
+        def make() -> WarmedBackend:
+            return WarmedBackend(kind, around.dialect, around.shelf, around.clock, around.noise)
+
+        return Ahead(kind.key, make)
 
     def _as_asked(self, lent: CredentialLent) -> CredentialLent:
         """Where every name is served, what is lent is a password for the user the client names."""
@@ -392,15 +407,27 @@ class PostgresMachine:
             default_schema=self._served.default_schema,
         )
         around = self._around
-        self._session = state
-        self._upkeep = Upkeep(state, around.dialect, around.shelf, around.clock, settings)
+        upkeep = Upkeep(state, around.dialect, around.shelf, around.clock, settings)
+        self._take_up(phase, state, upkeep)
+        self._go_on()
+
+    def _adopt(self, warmed: object) -> None:
+        """The backend session was made ahead: the client is in at once. How old its catalog is is looked at
+        before the first statement, as always."""
+        assert isinstance(warmed, WarmedBackend)
+        self._state = State.LEARNING
+        self._take_up(*warmed.hand_over(self.outbox, self._judge))
+        self._welcome()
+
+    def _take_up(self, phase: BackendPhase, state: SessionState, upkeep: Upkeep) -> None:
+        around = self._around
+        self._session, self._upkeep = state, upkeep
         self._bench = Bench(state, self._tools)
-        memory = Memory(around.decisions, state, self._upkeep, around.dialect)
-        desk = Desk(state, self._upkeep, self._bench, around.dialect, memory)
+        memory = Memory(around.decisions, state, upkeep, around.dialect)
+        desk = Desk(state, upkeep, self._bench, around.dialect, memory)
         self._client_side = ClientSide(desk)
         self._server_side = ServerSide(state, self._cancel_backend)
         self._backend = phase
-        self._go_on()
 
     def _go_on(self) -> None:
         """Does what could not be done before."""

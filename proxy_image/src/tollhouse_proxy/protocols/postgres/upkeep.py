@@ -117,6 +117,10 @@ class Upkeep:
                 return True
         return self._look()
 
+    def doubt(self) -> None:
+        """What is known is looked at again before the next statement, however new it is."""
+        self._checked = float("-inf")
+
     @property
     def settled(self) -> bool:
         """Whether what is known holds until a second is over or another session moves the catalog; what a

@@ -1,0 +1,242 @@
+"""Statements that wait for people, on a real PostgreSQL: none runs that must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from kit import wait
+from kit.approving import Approving, approving, deletes_need
+from kit.postgres import Postgres
+
+pytestmark = pytest.mark.postgres
+SHOP = """
+CREATE TABLE orders (id int PRIMARY KEY, total int);
+INSERT INTO orders SELECT n, n * 10 FROM generate_series(1, 50) AS n;
+CREATE VIEW big AS SELECT * FROM orders WHERE total > 100;
+"""
+
+
+@pytest.fixture
+def shop(postgres: Postgres) -> str:
+    return postgres.create_database(sql=SHOP)
+
+
+@pytest.fixture
+def asking(postgres: Postgres, shop: str, tmp_path: Path) -> Iterator[Approving]:
+    with approving(tmp_path, postgres, shop) as made:
+        made.policy(deletes_need())
+        yield made
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as made:
+        yield made
+
+
+def rows(asking: Approving, where: str = "true") -> int:
+    """How many orders there are in truth."""
+    found = f"SELECT count(*) FROM orders WHERE {where}"
+    return int(asking.world.server.value(found, database=asking.world.database))
+
+
+def start(
+    pool: ThreadPoolExecutor, client: psycopg.Connection[Any], sql: str, *parameters: object
+) -> Future[Any]:
+    return pool.submit(client.execute, sql, parameters or None)  # type: ignore[arg-type]
+
+
+def error_of(running: Future[Any]) -> psycopg.Error:
+    with pytest.raises(psycopg.Error) as caught:
+        running.result(15)
+    return caught.value
+
+
+def test_two_of_two_must_agree_and_one_alone_opens_nothing(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    asking.policy(deletes_need(approvers=[{"group": "managers", "count": 2}, {"user": "carol"}]))
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        name = asking.asked().name
+        assert asking.vote(name, "alice", "managers") == ""
+        assert "has voted already" in asking.vote(name, "alice", "managers")
+        assert asking.vote(name, "carol") == ""
+        assert not running.done()
+        assert rows(asking) == 50
+        assert asking.vote(name, "bob", "managers") == ""
+        assert running.result(15).rowcount == 1
+    assert rows(asking) == 49
+    assert asking.phase(name) == "Used"
+
+
+def test_directors_may_decide_once_it_has_waited_and_not_before(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    step = {"after": "2s", "approvers": [{"group": "directors"}]}
+    asking.policy(deletes_need(escalation=[step]))
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        name = asking.asked().name
+        assert "is not an approver" in asking.vote(name, "dora", "directors")
+        wait.until(lambda: asking.vote(name, "dora", "directors") == "", within=10, what="dora may vote")
+        assert running.result(15).rowcount == 1
+
+
+def test_a_request_that_nobody_answers_ends_the_statement_with_an_error(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    asking.policy(deletes_need(expiresAfter="2s"))
+    with asking.connect() as client:
+        error = error_of(start(pool, client, "DELETE FROM orders WHERE id = 7"))
+        assert error.sqlstate == "42501"
+        assert "nobody decided in time" in str(error)
+        assert client.execute("SELECT 1").fetchone() == (1,)
+    assert rows(asking) == 50
+
+
+def test_a_denial_by_one_ends_it_with_its_reason(asking: Approving, pool: ThreadPoolExecutor) -> None:
+    asking.policy(deletes_need(approvers=[{"group": "managers", "count": 2}]))
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        name = asking.asked().name
+        assert asking.vote(name, "alice", "managers") == ""
+        assert asking.vote(name, "bob", "managers", decision="Denied") == ""
+        assert "denied by bob: because" in str(error_of(running))
+    assert rows(asking) == 50
+
+
+def test_a_client_that_leaves_takes_its_question_along(asking: Approving) -> None:
+    client = asking.connect()
+    client.pgconn.send_query(b"DELETE FROM orders WHERE id = 7")
+    name = asking.asked().name
+    client.close()
+    wait.until(lambda: asking.phase(name) == "Withdrawn", what="it is withdrawn")
+    assert "too late to vote" in asking.vote(name, "alice", "managers")
+    assert rows(asking) == 50
+
+
+def test_an_approval_is_used_once(asking: Approving, pool: ThreadPoolExecutor) -> None:
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        asking.vote(asking.asked().name, "alice", "managers")
+        running.result(15)
+        client.execute("INSERT INTO orders VALUES (7, 70)")
+        again = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        second = asking.asked()
+        assert not again.done()
+        asking.vote(second.name, "alice", "managers", decision="Denied")
+        error_of(again)
+    assert rows(asking) == 50
+
+
+@pytest.mark.parametrize(
+    ("approved", "sent"),
+    [
+        (("DELETE FROM orders WHERE id = %s", 7), ("DELETE FROM orders WHERE id = %s", 8)),
+        (("DELETE FROM orders WHERE id = 7",), ("DELETE FROM orders WHERE id = 8",)),
+        (("DELETE FROM orders WHERE id = 7",), ("DELETE FROM orders WHERE id = 7 OR true",)),
+    ],
+    ids=["parameter", "literal", "statement"],
+)
+def test_what_is_approved_opens_nothing_else(
+    asking: Approving, approved: tuple[Any, ...], sent: tuple[Any, ...]
+) -> None:
+    asking.policy(deletes_need(whileWaiting="FailFast"))
+    with asking.connect() as client:
+        with pytest.raises(psycopg.Error) as pending:
+            client.execute(approved[0], approved[1:] or None)
+        assert pending.value.sqlstate == "TH001"
+        asking.vote(asking.asked().name, "alice", "managers")
+        with pytest.raises(psycopg.Error) as other:
+            client.execute(sent[0], sent[1:] or None)
+        assert other.value.sqlstate == "TH001"
+        assert rows(asking) == 50
+        assert len(asking.all()) == 2
+        assert client.execute(approved[0], approved[1:] or None).rowcount == 1
+    assert rows(asking) == 49
+
+
+def test_an_approval_passes_on_a_new_connection_of_the_same_identity(asking: Approving) -> None:
+    asking.policy(deletes_need(whileWaiting="FailFast"))
+    with asking.connect() as client, pytest.raises(psycopg.Error):
+        client.execute("DELETE FROM orders WHERE id = 7")
+    asking.vote(asking.asked().name, "alice", "managers")
+    with asking.connect() as client:
+        assert client.execute("DELETE FROM orders WHERE id = 7").rowcount == 1
+
+
+def test_a_view_redefined_while_people_think_is_asked_about_anew(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM big WHERE id = 20")
+        name = asking.asked().name
+        redefined = "CREATE OR REPLACE VIEW big AS SELECT * FROM orders"
+        asking.world.server.psql(redefined, database=asking.world.database)
+        asking.vote(name, "alice", "managers")
+        said = str(error_of(running))
+        assert "no longer" in said or "changed" in said
+    assert rows(asking) == 50
+
+
+def test_a_changed_rule_voids_what_waits_and_an_unrelated_policy_does_not(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    other = {"name": "other", "deny": {"sql": {"access": ["Select"], "tables": ["nothing"]}}}
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        first = asking.asked().name
+        asking.policy(deletes_need(), other)
+        asking.vote(first, "alice", "managers")
+        assert running.result(15).rowcount == 1
+        running = start(pool, client, "DELETE FROM orders WHERE id = 8")
+        second = asking.asked().name
+        asking.policy(deletes_need(approvers=[{"group": "managers"}, {"user": "carol"}]))
+        asking.vote(second, "alice", "managers")
+        assert "no longer fits" in str(error_of(running))
+    assert rows(asking) == 49
+
+
+def test_a_grant_opens_other_values_of_the_same_statement_and_is_counted(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    asking.policy(deletes_need(grant={"session": {}, "covers": "Template", "uses": 3}))
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        name = asking.asked().name
+        asking.vote(name, "alice", "managers")
+        running.result(15)
+        assert client.execute("DELETE FROM orders WHERE id = 8").rowcount == 1
+        other = start(pool, client, "DELETE FROM orders WHERE id = 9 OR id = 10")
+        asking.vote(asking.asked().name, "alice", "managers", decision="Denied")
+        error_of(other)
+        assert client.execute("DELETE FROM orders WHERE id = 9").rowcount == 1
+        assert asking.phase(name) == "Used"
+    assert rows(asking) == 47
+
+
+def test_two_hundred_may_wait_while_others_work(asking: Approving) -> None:
+    waiting = [asking.connect() for _ in range(60)]
+    try:
+        for number, client in enumerate(waiting):
+            client.pgconn.send_query(f"DELETE FROM orders WHERE id = {number}".encode())
+        wait.until(lambda: len(asking.all()) == 60, within=30, what="all are asked about")
+        with asking.connect() as client:
+            for _ in range(200):
+                assert client.execute("SELECT count(*) FROM orders").fetchone() == (50,)
+        assert rows(asking) == 50
+    finally:
+        for client in waiting:
+            client.close()
+    wait.until(
+        lambda: {one.status.phase.value for one in asking.all()} == {"Withdrawn"},
+        within=30,
+        what="all are withdrawn",
+    )

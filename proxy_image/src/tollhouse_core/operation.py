@@ -83,7 +83,9 @@ class Operation:
     of the text in which equal meaning has equal bytes; it goes into approval digests, with
     `parameters`, the bound values as text (None is NULL). `template` is `canonical` without its
     values; "" where leaving them out could change what the operation does. `counted` is False for
-    what a limit on queries passes over: the session language (BEGIN, SET, SHOW ...).
+    what a limit on queries passes over: the session language (BEGIN, SET, SHOW ...). `objects` names
+    what the operation was resolved to so exactly that another object of the same name, or a view that
+    was redefined, reads otherwise.
     """
 
     action: str
@@ -95,6 +97,7 @@ class Operation:
     parameters: tuple[str | None, ...] = ()
     counted: bool = True
     template: str = ""
+    objects: tuple[str, ...] = ()
 
     @property
     def opaque(self) -> bool:

@@ -223,7 +223,9 @@ class NotificationRecord(ApiModel):
     receiver: Annotated[str, Field(max_length=128)] = Field(
         description="`connection/` or `policy/`, and the name it has in that one's `notify`."
     )
-    event: NotifyOn = Field(description="What it is told.")
+    event: NotifyOn = Field(
+        description="What it is told: Requested, Escalated, Approved, Denied, Expired, Used or Withdrawn."
+    )
     state: NotificationState = Field(
         default=NotificationState.PENDING,
         description="Pending: it is tried again. Delivered: the receiver took it. GivenUp: for an hour it "

@@ -57,7 +57,8 @@ class Notify(ApiModel):
     )
     on: Annotated[tuple[NotifyOn, ...], Field(min_length=1, max_length=7)] = Field(
         default=(NotifyOn.REQUESTED, NotifyOn.ESCALATED),
-        description="What to tell. Default: Requested and Escalated.",
+        description="What to tell: Requested, Escalated, Approved, Denied, Expired, Used, Withdrawn. "
+        "Default: Requested and Escalated.",
     )
 
 

@@ -41,6 +41,7 @@ def _digest(session: Session, operation: Operation, statement: list[object]) -> 
             [access.verb.value, access.kind.value, access.action, list(access.path)]
             for access in set(operation.accesses)
         ),
+        "objects": sorted(set(operation.objects)),
         "resources": sorted(
             [list(resource.path), list(resource.members)] for resource in set(operation.resources)
         ),

@@ -56,6 +56,7 @@ class Bench:
         self._tools = tools
         self._number = 0
         self._waiting = False
+        self._told = False
         self._settled: Verdict | None = None
         self._asked: tuple[Question, Promise] | None = None
         self._failed: Report | None = None
@@ -94,6 +95,7 @@ class Bench:
             return answer
         self._number += 1
         self._waiting = True
+        self._told = False
         self._state.outbox.effects.append(Wait(self._number, answer))
         self._state.flush()
         return None
@@ -130,6 +132,9 @@ class Bench:
         if settled.error is not None:
             raise settled.error
         self._settled = settled.value
+        if self._told:
+            # People took their time: what the statement means is looked at again before it goes.
+            self._state.doubt()
 
     def cancel(self) -> bool:
         """The client cancels the statement that waits; False: none does."""
@@ -179,6 +184,7 @@ class Bench:
         self._state.outbox.effects.append(Forget(self._number))
 
     def _tell(self, name: str, words: str) -> None:
+        self._told = True
         said = words if name in words else f"{words} ({name})"
         self._state.say(refuse.notice(said, json.dumps({"decision": "pending", "request": name})))
         self._tools.wake()

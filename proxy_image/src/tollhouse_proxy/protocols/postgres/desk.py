@@ -242,6 +242,7 @@ class Desk:
             resources=inner.resources + own.resources,
             text=f"{own.text or statement.text} /* {inner.text or subject.text} */",
             canonical=f"{own.canonical or statement.text}\n{inner.canonical or subject.text}",
+            objects=inner.objects + own.objects,
             template="",
         )
 

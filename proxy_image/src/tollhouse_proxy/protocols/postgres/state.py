@@ -26,7 +26,7 @@ class SessionState:
     path_unconfirmed: a new search_path is assumed that the backend has not confirmed yet.
     queried: the open transaction has run something that fixes its snapshot.
     moving: what was sent may change the catalog for all sessions, and may not have been committed yet;
-    `moved` tells them.
+    `moved` tells them. `doubt` has the catalog looked at again before anything else is sent.
     in_block: a transaction block is open where the next statement will run, if what was sent succeeds.
     """
 
@@ -46,6 +46,7 @@ class SessionState:
     queried: bool = False
     moving: bool = False
     moved: Callable[[], None] = lambda: None
+    doubt: Callable[[], None] = lambda: None
     in_block: bool = False
     suspended: dict[int, Run] = field(default_factory=dict)
     """Operations whose portal may be run on: number -> what came so far."""

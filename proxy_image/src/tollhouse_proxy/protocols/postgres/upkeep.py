@@ -91,6 +91,7 @@ class Upkeep:
         self.settings = settings
         state.dirty = True
         state.moved = self._moved
+        state.doubt = self._doubt
 
     @property
     def failing(self) -> bool:
@@ -148,6 +149,10 @@ class Upkeep:
             self.settings = replace(self.settings, search_path=path)
             self._state.path_unconfirmed = True
             self._state.private = True
+
+    def _doubt(self) -> None:
+        """The next statement is not read by what is known, however new that is."""
+        self._generation = _UNKNOWN
 
     def _moved(self) -> None:
         """Tells the other sessions that this one may have changed the catalog; what it knew of the others'

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from tollhouse_core.operation import Operation
 from tollhouse_dialects.postgres.parse import ParsedStatement, SqlSyntaxError, deparse, parse
 
-from .catalog import Catalog
+from .catalog import Catalog, Relation
 from .findings import Findings
 from .names import Names
 from .nodes import Body, wrapped
@@ -149,6 +150,15 @@ def _returns_rows(kind: str, body: Body) -> bool:
     return bool(body.get("returningList") or body.get("returningClause"))
 
 
+def _identified(relation: Relation, catalog: Catalog) -> str:
+    """A relation so exactly that one dropped and made anew, or a view redefined, is another."""
+    name = f"{relation.schema}.{relation.name}@{relation.oid}"
+    if relation.kind not in ("v", "m"):
+        return name
+    definition = catalog.definition(relation.oid) or ""
+    return f"{name}:{hashlib.sha256(definition.encode()).hexdigest()}"
+
+
 def _statement(
     reading: Reading, found: Findings, kind: str, body: Body, text: str, start: int, names: Names
 ) -> Statement:
@@ -169,6 +179,7 @@ def _statement(
         text=text,
         canonical=canonical,
         counted=reading.counted,
+        objects=tuple(_identified(relation, names.catalog) for relation in found.relations.values()),
         template="" if sensitive else without_values(reading.tag, canonical, accesses),
     )
     return Statement(

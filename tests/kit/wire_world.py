@@ -126,6 +126,10 @@ class ScriptedJudge:
             said.close()
         return None if isinstance(said, Refused) else self.gate.obligations
 
+    def freely(self, operation: Operation) -> bool:
+        found = self.foresee(operation)
+        return found is not None and not found.touches_data
+
     @property
     def principal(self) -> str:
         return self.session.id

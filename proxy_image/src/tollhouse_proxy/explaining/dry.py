@@ -105,6 +105,10 @@ class DryJudge:
         """None: whoever prepares must have it judged, which is what we are here for."""
         return None
 
+    def freely(self, operation: Operation) -> bool:
+        """Nothing is ever permitted."""
+        return False
+
     def again(self, permitted: Permitted, operation: Operation) -> None:
         """Nothing is ever permitted."""
         return

@@ -257,6 +257,12 @@ class SessionJudge:
             decision = self._evaluate(bundle, replace(operation, facts={**operation.facts, **unknown}))
         return decision.obligations if isinstance(decision, Allow | NeedsApproval) else None
 
+    def freely(self, operation: Operation) -> bool:
+        """See the port."""
+        bundle = self._house.in_force.bundle
+        decision = None if bundle is None else self._evaluate(bundle, operation)
+        return isinstance(decision, Allow) and not decision.obligations.touches_data
+
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         """See the port."""
         self._counters.rows += rows

@@ -120,6 +120,11 @@ class Judge(Protocol):
         given. None where it would be denied: `judge` it, to have that said and recorded."""
         ...
 
+    def freely(self, operation: Operation) -> bool:
+        """Whether it would be allowed now, with nobody asked and no mask or filter to bind it. Not audited,
+        not counted; a fact that costs something counts as unknown, and that as no."""
+        ...
+
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         """Counts what goes out to the client, before it goes; an Overrun must end the result."""
         ...

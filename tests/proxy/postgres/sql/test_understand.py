@@ -14,6 +14,7 @@ from tollhouse_proxy.protocols.postgres.sql import (
     split_statements,
     understand,
 )
+from tollhouse_proxy.protocols.postgres.sql.statement import NeedsSteps
 
 SETTINGS = SessionSettings()
 
@@ -98,6 +99,14 @@ def needed(sql: str, catalog: Catalog) -> set[str]:
         ("SELECT query_to_xml('SELECT 1', true, true, '')", {"function pg_catalog.query_to_xml"}),
         ("SELECT pg_catalog.pg_read_file('x')", {"function pg_catalog.pg_read_file"}),
         ("UPDATE pg_settings SET setting = 'off'", {"Update on pg_catalog.pg_settings"}),
+        ("SET ROLE admin", {"SET ROLE role"}),
+        ("SET LOCAL SESSION AUTHORIZATION admin", {"SET SESSION AUTHORIZATION session_authorization"}),
+        ("SELECT set_config('role', 'admin', false)", {"SET ROLE role"}),
+        ("SELECT set_config('role', $1, false)", {"SET ROLE role"}),
+        ("SET ROLE NONE", set()),
+        ("RESET SESSION AUTHORIZATION", set()),
+        ("SELECT * FROM orders o FOR UPDATE OF o", {"Select public.orders"}),
+        ("CREATE TABLE t AS EXECUTE p(1)", {"CREATE TABLE AS public.t"}),
         ("COPY orders TO '/tmp/x'", {"Select public.orders", "COPY TO FILE"}),
         ("COPY orders FROM PROGRAM 'id'", {"Insert public.orders", "COPY FROM PROGRAM"}),
         ("ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b", {"ALTER TABLE"}),
@@ -164,21 +173,17 @@ def test_a_where_that_says_nothing_is_none(clause: str, is_where: bool, catalog:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SET ROLE admin",
-        "SET SESSION AUTHORIZATION admin",
         "SET standard_conforming_strings = off",
         "SET client_encoding = 'GBK'",
         "SET NAMES 'SJIS'",
         "SET session_replication_role = replica",
         "SET client_min_messages = debug5",
-        "SELECT set_config('role', 'admin', false)",
         "SELECT set_config('standard_conforming_strings', $1, false)",
         "SELECT set_config('se' || 'arch_path', 'x', false)",
         "SELECT set_config(name, 'off', false) FROM pg_settings",
         "SELECT set_config('search_path', $1, false)",
         "SELECT nope(1, 2)",
         "SELECT * FROM other.public.orders",
-        "CREATE TABLE t AS EXECUTE p",
         "SELECT 1\0; DROP TABLE orders",
         "SELEC 1",
         "SELECT " + "1 + " * 30_000 + "1",
@@ -216,6 +221,24 @@ def test_a_search_path_holds_for_what_follows_it(catalog: Catalog) -> None:
         "priv",
         "x",
     )
+
+
+@pytest.mark.parametrize(
+    "sql", ["SET ROLE x", "RESET ROLE", "RESET search_path", "SELECT set_config('role', 'x', true)"]
+)
+def test_what_stands_behind_another_role_is_read_when_the_role_is_there(sql: str, catalog: Catalog) -> None:
+    with pytest.raises(NeedsSteps):
+        understand(f"{sql}; SELECT * FROM customers", catalog, SETTINGS)
+    assert one(sql, catalog).effect.changes_catalog
+
+
+def test_several_settings_of_one_select_all_count(catalog: Catalog) -> None:
+    path = "set_config('search_path', 'priv', false)"
+    assert one(f"SELECT {path}, set_config('jit', 'off', false)", catalog).effect.search_path == ("priv",)
+    for both in (f"{path}, set_config('role', 'x', false)", f"set_config('role', 'x', false), {path}"):
+        effect = one(f"SELECT {both}", catalog).effect
+        assert effect.changes_catalog
+        assert effect.search_path is None
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ class Known:
             number,
             self.statement.effect,
             guarded=rewritten.guards_errors,
+            judged=self.judged[0].operation,
             forbidden=rewritten.forbidden_origins,
             positions=self.positions,
         )

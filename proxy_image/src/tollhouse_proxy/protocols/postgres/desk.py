@@ -311,6 +311,7 @@ class Desk:
             permitted.operation_id,
             statement.effect,
             guarded=rewritten.guards_errors,
+            judged=statement.operation,
             forbidden=rewritten.forbidden_origins,
             scan=self.scanner(permitted.obligations),
             formats=formats,

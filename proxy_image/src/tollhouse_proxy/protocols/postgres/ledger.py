@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from tollhouse_core.operation import Operation
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.names import Change
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionEffect
@@ -43,6 +44,8 @@ class Run:
     operation: int
     effect: SessionEffect
     guarded: bool = False
+    judged: Operation | None = None
+    """What was permitted, to tell what an error may show."""
     forbidden: frozenset[tuple[int, int]] = frozenset()
     scan: Scanner | None = None
     rows: int = 0

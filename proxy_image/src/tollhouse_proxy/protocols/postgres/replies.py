@@ -18,7 +18,7 @@ from tollhouse_proxy.protocols.postgres.wire.backend import (
     RowDescription,
 )
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
-from tollhouse_proxy.protocols.postgres.withheld import passed_on
+from tollhouse_proxy.protocols.postgres.withheld import passed_on, quotes_row, reading_of
 
 SWALLOW = b""
 _PINNED = {"client_encoding": {"UTF8"}, "standard_conforming_strings": {"on"}}
@@ -308,7 +308,14 @@ class Replies:
         if run is not None and run.stopped:
             return run.stopped
         positions = run.positions if run is not None and run.positions else head.positions
-        return passed_on(report, guarded=self._guards(head), positions=positions).encode()
+        whole = run is not None and self._may_show_row(run, report)
+        return passed_on(report, guarded=self._guards(head), positions=positions, whole_rows=whole).encode()
+
+    def _may_show_row(self, run: Run, report: Report) -> bool:
+        if run.judged is None or not quotes_row(report):
+            return False
+        reading = reading_of(run.judged, report)
+        return reading is not None and self._state.judge.freely(reading)
 
     def _guards(self, head: Owed) -> bool:
         return head.guarded or any(run.guarded for run in head.runs)

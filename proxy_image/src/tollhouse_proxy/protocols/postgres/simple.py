@@ -17,6 +17,7 @@ from tollhouse_proxy.protocols.postgres.spelling import moved, positions, spelle
 from tollhouse_proxy.protocols.postgres.sql.statement import (
     CannotRewrite,
     Edit,
+    NeedsSteps,
     NotUnderstood,
     Rewritten,
     Statement,
@@ -91,7 +92,7 @@ class SimpleQuery:
         try:
             return desk.understood(text)
         except NotUnderstood as found:
-            if found.sqlstate in UNKNOWN_NAMES:
+            if found.sqlstate in UNKNOWN_NAMES or isinstance(found, NeedsSteps):
                 self._step_through(text)
             raise Turned(desk.unreadable(text, found)) from None
 

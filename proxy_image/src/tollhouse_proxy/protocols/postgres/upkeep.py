@@ -241,12 +241,18 @@ class Upkeep:
         own = self._base is not None
         base = self._base if own else self._shelf.newest(self.settings.database)
         self._renewal = self._dialect.renewal(base, *self._told, self._snapshot, own)
-        self._begin_unhurried(self._renewal.queries, self._take_rows)
+        self._read_rows()
+
+    def _read_rows(self) -> None:
+        if self._renewal.queries:
+            self._begin_unhurried(self._renewal.queries, self._take_rows)
+        else:
+            self._take_rows([])
 
     def _take_rows(self, results: list[Any]) -> None:
         catalog = self._renewal.take(results)
         if catalog is None:
-            self._begin_unhurried(self._renewal.queries, self._take_rows)
+            self._read_rows()
             return
         self._renewal = None
         if not catalog.complete:

@@ -7,6 +7,9 @@ the client wrote.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tollhouse_core.operation import Access, AccessKind, Operation, Verb
 from tollhouse_proxy.protocols.postgres.ledger import Positions
 from tollhouse_proxy.protocols.postgres.sql.guards import OUTSIDE_FILTER
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
@@ -58,21 +61,41 @@ _CLASSES = {
     "57": "the backend intervened",
 }
 _ROW_IN_DETAIL = frozenset({"23502", "23514", "44000"})
-"""Their DETAIL quotes the whole failing row: more than a rule that only allows writing may show."""
+"""Their DETAIL quotes the whole failing row: more than a rule that only allows writing may show. Who may
+read what the statement touches, all of it, is shown it."""
 _KEPT_WITH_POSITION = ("S", "V", "C")
 
 
-def passed_on(report: Report, *, guarded: bool, positions: Positions | None) -> Report:
-    """The report for the client."""
+def passed_on(
+    report: Report, *, guarded: bool, positions: Positions | None, whole_rows: bool = False
+) -> Report:
+    """The report for the client. `whole_rows`: it may show the row that failed."""
     fields = dict(report.fields)
     if guarded:
         fields = _anew(report)
-    elif fields.get("C") in _ROW_IN_DETAIL:
+    elif quotes_row(report) and not whole_rows:
         fields.pop("D", None)
     position = fields.get("P")
     if position is not None and positions is not None:
         fields["P"] = str(positions(int(position))) if position.isdigit() else "1"
     return Report(report.kind, fields)
+
+
+def quotes_row(report: Report) -> bool:
+    """Whether its DETAIL quotes a whole row."""
+    return report.fields.get("C") in _ROW_IN_DETAIL and "D" in report.fields
+
+
+def reading_of(operation: Operation, report: Report) -> Operation | None:
+    """What it takes to be shown the row that a report quotes: to read whatever table the operation touches.
+    None where the report speaks of another (a trigger may have written there)."""
+    touched = [access for access in operation.accesses if access.kind is AccessKind.TABLE]
+    schema, table = report.fields.get("s", ""), report.fields.get("t")
+    schema = "pg_temp" if schema.startswith("pg_temp_") else schema
+    if not touched or (table is not None and (schema, table) not in {access.path for access in touched}):
+        return None
+    reads = {Access(Verb.READ, AccessKind.TABLE, "Select", one.path, one.also) for one in touched}
+    return replace(operation, action="SELECT", accesses=tuple(reads))
 
 
 def _anew(report: Report) -> dict[str, str]:

@@ -15,7 +15,7 @@ from .catalog import PG_CATALOG, Function, Relation
 from .findings import Findings, parents
 from .names import Names
 from .nodes import Body, constant, strings, wrapped
-from .session_settings import may_set, normal
+from .session_settings import command_for, normal
 from .statement import NotUnderstood
 
 _COMPOSITE_PSEUDO = frozenset({2249, 2276, 2283, 2776, 5077})
@@ -166,8 +166,9 @@ def _set_config(arguments: list[Body], found: Findings, _names: Names) -> None:
             "the search_path must be given as a constant",
             "Name the schemas literally, or use SET search_path.",
         )
-    if not may_set(name, text):
-        found.command("SET", Verb.ADMIN, (normal(name),))
+    tag = command_for(name, text)
+    if tag:
+        found.command(tag, Verb.ADMIN, (normal(name),))
     found.settings.append((normal(name), text, True))
 
 

@@ -221,6 +221,11 @@ class Catalog:
         return self._session[5]
 
     @cached_property
+    def closed_schemas(self) -> frozenset[str]:
+        """Schemas the backend's role has no USAGE on: names are not looked for there."""
+        return frozenset(json.loads((self._session[6] if len(self._session) > 6 else None) or "[]"))
+
+    @cached_property
     def effective_path(self) -> tuple[str, ...]:
         """The schemas the server searched when the snapshot was read, implicit ones included."""
         return tuple(json.loads(self._session[0] or "[]"))

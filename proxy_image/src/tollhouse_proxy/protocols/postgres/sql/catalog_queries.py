@@ -115,7 +115,9 @@ SECTIONS: Mapping[str, Query] = {
         columns="""pg_catalog.array_to_json(pg_catalog.current_schemas(true))::text,
   current_user::text, session_user::text, pg_catalog.current_database()::text,
   pg_catalog.current_setting('server_version_num'),
-  (SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.oid = pg_catalog.pg_my_temp_schema())""",
+  (SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.oid = pg_catalog.pg_my_temp_schema()),
+  (SELECT pg_catalog.json_agg(n.nspname ORDER BY n.nspname)::text FROM pg_catalog.pg_namespace n
+   WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE'))""",
         source="",
         parts=(),
     ),

@@ -28,6 +28,8 @@ class Names:
             if schema == "pg_temp" or (temporary and schema == temporary):
                 explicit_temp = True
                 schema = temporary or ""
+            if schema in self.catalog.closed_schemas and schema != temporary:
+                continue
             if schema and schema in self.catalog.schemas and schema not in listed:
                 listed.append(schema)
         if PG_CATALOG not in listed:

@@ -347,11 +347,9 @@ class Reader:
                 pending += [(k, n) for name, k, n in children(node) if name not in ("relation", "method")]
                 continue
             self._expression_node(kind, node, scope)
-            if kind in _LEAVES:
+            if kind in _LEAVES or kind == "LockingClause":  # FOR UPDATE OF says names of the FROM list
                 continue
-            pending += [
-                (k, n) for name, k, n in children(node) if name not in _NAME_FIELDS or k == "RangeVar"
-            ]
+            pending += [(k, n) for name, k, n in children(node) if name not in _NAME_FIELDS]
 
     def expression(self, _name: str, body: Body, scope: Scope) -> None:
         """A node outside any statement (an argument of EXECUTE, a default)."""
@@ -456,7 +454,7 @@ def setting_row(select: Body) -> str | None:
     return value if isinstance(value, str) else None
 
 
-_NAME_FIELDS = frozenset({"funcname", "name", "names", "operName", "useOp", "lockedRels"})
+_NAME_FIELDS = frozenset({"funcname", "name", "names", "operName", "useOp"})
 
 
 def view_findings(view: Relation, names: Names) -> Findings:

@@ -1,7 +1,7 @@
 """Which settings a client may change, and which are ours to keep.
 
 A setting is harmless (no rule needed), pinned (only the value we rely on), or neither: then a
-rule on the command SET must name it.
+rule must allow the command SET. The role has commands of its own, SET ROLE and SET SESSION AUTHORIZATION.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ _PINNED: dict[str, frozenset[str]] = {
     "client_encoding": frozenset({"utf8", "utf-8", "unicode"}),
     "names": frozenset({"utf8", "utf-8", "unicode"}),
     "row_security": frozenset({"on", "off"}),
-    "role": frozenset({"none", "default"}),
-    "session_authorization": frozenset({"default"}),
     "session_replication_role": frozenset({"origin", "default"}),
     "default_with_oids": frozenset({"off", "false", "0"}),
     "client_min_messages": _LEVELS,
@@ -53,11 +51,19 @@ _REASONS = {
     "standard_conforming_strings": "Tollhouse reads every statement with standard_conforming_strings on.",
     "client_encoding": "Tollhouse speaks UTF8 with every client; leave client_encoding at UTF8.",
     "names": "Tollhouse speaks UTF8 with every client; leave client_encoding at UTF8.",
-    "role": "The backend's role belongs to the Connection; ask for another Connection or role there.",
-    "session_authorization": "The backend's role belongs to the Connection.",
     "session_replication_role": "Triggers and foreign keys stay in force.",
     "client_min_messages": "Use notice, warning or error: debug messages may carry hidden data.",
 }
+
+_ROLES: dict[str, tuple[str, frozenset[str]]] = {
+    "role": ("SET ROLE", frozenset({"none", "default"})),
+    "session_authorization": ("SET SESSION AUTHORIZATION", frozenset({"default"})),
+}
+"""Who the session is to the server: the command a rule must allow, and the values that go back to the role
+of the Connection."""
+
+MEANING = frozenset({"search_path", *_ROLES})
+"""Settings that names are read by: what is known of the session is asked anew when one changes."""
 
 
 def normal(name: str) -> str:
@@ -66,22 +72,30 @@ def normal(name: str) -> str:
 
 
 def may_set(name: str, value: str | None) -> bool:
-    """True: harmless. False: a rule must name it. Raises NotUnderstood for a pinned setting.
+    """True: harmless. False: a rule must allow it. Raises NotUnderstood for a pinned setting.
 
     `value` is None where it is not known beforehand (a parameter, an expression); the words of a
     list are joined with a comma.
     """
+    return not command_for(name, value)
+
+
+def command_for(name: str, value: str | None) -> str:
+    """The command that a rule must allow, "" where none is needed. Raises NotUnderstood for a pinned one."""
     name = normal(name)
+    if name in _ROLES:
+        tag, back = _ROLES[name]
+        return "" if value is not None and value.lower() in back else tag
     if name in _PINNED:
         folded = None if value is None else value.strip().strip("'\"").lower()
         if folded is not None and folded in _PINNED[name]:
-            return True
+            return ""
         raise NotUnderstood(
             f'the setting "{name}" cannot be changed'
             + (" to a value that is not known beforehand" if value is None else f' to "{value}"'),
             _REASONS.get(name, "It is pinned because the meaning of statements depends on it."),
         )
-    return name in HARMLESS or name == "search_path"
+    return "" if name in HARMLESS or name == "search_path" else "SET"
 
 
 _SPACES = " \t\n\r\f\v"

@@ -13,8 +13,8 @@ from .findings import Findings
 from .names import Names
 from .nodes import Body, wrapped
 from .reader import Reader, Scope
-from .session_settings import split_path
-from .statement import EffectKind, NotUnderstood, SessionEffect, SessionSettings, Statement
+from .session_settings import MEANING, split_path
+from .statement import EffectKind, NeedsSteps, NotUnderstood, SessionEffect, SessionSettings, Statement
 from .utility import QUERY_STATEMENTS, Reading, read_utility
 from .values import without_values
 
@@ -38,17 +38,28 @@ def understand(text: str, catalog: Catalog, settings: SessionSettings) -> tuple[
     an earlier one of the same text makes is not understood here: run the text statement by
     statement (`split_statements`) and read the catalog in between.
     """
-    statements = []
+    statements: list[Statement] = []
     parsed = _parsed(text)
     raw = text.encode()
     for one in parsed:
         piece, start = _slice(raw, one)
         whole = len(parsed) == 1 and start == 0
         statement = _understand_one(piece, start, catalog, settings, one if whole else None)
+        if _unforeseen(statement.effect) and len(statements) + 1 < len(parsed):
+            raise NeedsSteps("what follows in the text is read by another role or search_path")
         if statement.effect.search_path is not None:
             settings = replace(settings, search_path=statement.effect.search_path)
         statements.append(statement)
     return tuple(statements)
+
+
+def _unforeseen(effect: SessionEffect) -> bool:
+    """Whether names mean something else behind the statement, and what is not known beforehand."""
+    return (
+        effect.changes_catalog
+        and effect.search_path is None
+        and effect.kind in (EffectKind.SET, EffectKind.RESET)
+    )
 
 
 def split_statements(text: str) -> tuple[tuple[str, int], ...]:
@@ -132,11 +143,13 @@ def _read(kind: str, body: Body, text: str, start: int, names: Names) -> Stateme
 def _query_reading(kind: str, body: Body, found: Findings) -> Reading:
     effect = SessionEffect()
     for name, value, _ in found.settings:
-        path = None
-        if name == "search_path" and value is not None:
-            path = split_path(value)
+        path = split_path(value) if name == "search_path" and value is not None else None
+        if name not in MEANING:
+            path = effect.search_path
+        elif effect.changes_catalog and effect.search_path is None:
+            path = None  # the role is another too: the backend is asked what is searched
         effect = SessionEffect(
-            EffectKind.SET, name=name, search_path=path, changes_catalog=name == "search_path"
+            EffectKind.SET, name, search_path=path, changes_catalog=effect.changes_catalog or name in MEANING
         )
     into = "intoClause" in body
     if into:

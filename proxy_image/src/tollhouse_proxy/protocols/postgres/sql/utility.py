@@ -12,7 +12,7 @@ from .definitions import accesses_of, brings_code, concerned, holds_rows
 from .findings import Write
 from .nodes import Body, children, constant, strings, wrapped
 from .reader import Reader, Scope
-from .session_settings import clip, may_set, normal
+from .session_settings import MEANING, clip, command_for, normal
 from .statement import EffectKind, NotUnderstood, SessionEffect
 
 QUERY_STATEMENTS = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
@@ -82,7 +82,7 @@ def _set(body: Body, reader: Reader) -> Reading:
             tag = "RESET" if body.get("kind") == "VAR_RESET" else "SET"
             return Reading(
                 tag,
-                SessionEffect(EffectKind.RESET, name, changes_catalog=name == "search_path"),
+                SessionEffect(EffectKind.RESET, name, changes_catalog=name in MEANING),
                 counted=False,
             )
         case "VAR_SET_MULTI":
@@ -98,14 +98,15 @@ def _set(body: Body, reader: Reader) -> Reading:
 def _set_value(name: str, body: Body, reader: Reader) -> Reading:
     words = [_word(argument) for argument in body.get("args", [])]
     value = ",".join(words)
-    if not may_set(name, value):
-        reader.found.command("SET", Verb.ADMIN, (name,))
+    tag = command_for(name, value)
+    if tag:
+        reader.found.command(tag, Verb.ADMIN, (name,))
     path = None
     if name == "search_path":
         path = tuple(clip(word) for word in words if word)
     return Reading(
         "SET",
-        SessionEffect(EffectKind.SET, name, search_path=path, changes_catalog=path is not None),
+        SessionEffect(EffectKind.SET, name, search_path=path, changes_catalog=name in MEANING),
         counted=False,
     )
 
@@ -294,6 +295,9 @@ def _command(kind: str, body: Body, reader: Reader) -> Reading:
     if kind == "CreateTableAsStmt" and wrapped(body["query"])[0] in QUERY_STATEMENTS:
         inner = wrapped(body["query"])
     changes = action not in CHANGE_NO_CATALOG
+    if kind == "CreateTableAsStmt" and wrapped(body["query"])[0] == "ExecuteStmt":
+        name = wrapped(body["query"])[1].get("name", "")
+        return Reading(action, SessionEffect(EffectKind.EXECUTE, name, changes_catalog=changes))
     return Reading(
         action,
         SessionEffect(EffectKind.CATALOG if changes else EffectKind.NONE, changes_catalog=changes),
@@ -320,7 +324,7 @@ def _read_inside(kind: str, body: Body, reader: Reader) -> None:
         if inner_kind in QUERY_STATEMENTS:
             reader.statement(inner_kind, node, Scope())
         elif inner_kind == "ExecuteStmt":
-            raise NotUnderstood("CREATE TABLE AS EXECUTE is not supported", "Write the query itself.")
+            reader.expression("params", {"List": {"items": node.get("params", [])}}, Scope())
         elif kind != "CallStmt":
             reader.definition(inner_kind, node)
         else:

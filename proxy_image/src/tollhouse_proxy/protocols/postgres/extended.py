@@ -27,7 +27,7 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
     Rewritten,
     Statement,
 )
-from tollhouse_proxy.protocols.postgres.stepped import UNKNOWN_NAMES
+from tollhouse_proxy.protocols.postgres.stepped import NEED_STEPS
 from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import Bind, Close, Describe, Execute, Parse
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
@@ -106,7 +106,7 @@ class ParseTask(_Task):
         try:
             return desk.understood(text)
         except NotUnderstood as found:
-            if found.sqlstate in UNKNOWN_NAMES and len(desk.split(text)) > 1:
+            if found.sqlstate in NEED_STEPS and len(desk.split(text)) > 1:
                 raise Turned(refuse.error("42601", _SEVERAL)) from None
             raise Turned(desk.unreadable(text, found)) from None
 

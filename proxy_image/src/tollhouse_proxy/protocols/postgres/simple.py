@@ -17,12 +17,11 @@ from tollhouse_proxy.protocols.postgres.spelling import moved, positions, spelle
 from tollhouse_proxy.protocols.postgres.sql.statement import (
     CannotRewrite,
     Edit,
-    NeedsSteps,
     NotUnderstood,
     Rewritten,
     Statement,
 )
-from tollhouse_proxy.protocols.postgres.stepped import UNKNOWN_NAMES, SteppedQuery
+from tollhouse_proxy.protocols.postgres.stepped import NEED_STEPS, SteppedQuery
 from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import Query
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
@@ -92,7 +91,7 @@ class SimpleQuery:
         try:
             return desk.understood(text)
         except NotUnderstood as found:
-            if found.sqlstate in UNKNOWN_NAMES or isinstance(found, NeedsSteps):
+            if found.sqlstate in NEED_STEPS:
                 self._step_through(text)
             raise Turned(desk.unreadable(text, found)) from None
 

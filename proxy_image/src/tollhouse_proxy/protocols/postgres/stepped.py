@@ -29,8 +29,8 @@ from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import Bind, Close, Describe, Execute, Parse
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
-UNKNOWN_NAMES = frozenset({"42P01", "42703", "42704", "42883", "3F000"})
-"""What a statement says that needs an object which is not there yet."""
+NEED_STEPS = frozenset({"42P01", "42703", "42704", "42883", "3F000", "0A000"})
+"""What is said of a text that needs an object which is not there yet, or another role or search_path."""
 
 _COPY_ALONE = "COPY FROM STDIN cannot stand behind statements that make what it needs"
 

@@ -126,13 +126,6 @@ class NotUnderstood(Exception):
         self.position = position
 
 
-class NeedsSteps(NotUnderstood):
-    """The text is understood statement by statement only, each when those before it have run."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "Send the statements one by one.", "0A000")
-
-
 class CannotRewrite(Exception):
     """The obligations cannot be kept for this statement, so it is denied, with a hint."""
 

@@ -14,7 +14,7 @@ from .names import Names
 from .nodes import Body, wrapped
 from .reader import Reader, Scope
 from .session_settings import MEANING, split_path
-from .statement import EffectKind, NeedsSteps, NotUnderstood, SessionEffect, SessionSettings, Statement
+from .statement import EffectKind, NotUnderstood, SessionEffect, SessionSettings, Statement
 from .utility import QUERY_STATEMENTS, Reading, read_utility
 from .values import without_values
 
@@ -46,7 +46,11 @@ def understand(text: str, catalog: Catalog, settings: SessionSettings) -> tuple[
         whole = len(parsed) == 1 and start == 0
         statement = _understand_one(piece, start, catalog, settings, one if whole else None)
         if _unforeseen(statement.effect) and len(statements) + 1 < len(parsed):
-            raise NeedsSteps("what follows in the text is read by another role or search_path")
+            raise NotUnderstood(
+                "what follows in the text is read by another role or search_path",
+                "Send the statements one by one.",
+                "0A000",
+            )
         if statement.effect.search_path is not None:
             settings = replace(settings, search_path=statement.effect.search_path)
         statements.append(statement)

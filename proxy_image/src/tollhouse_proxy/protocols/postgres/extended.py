@@ -161,6 +161,7 @@ class BindTask(_Task):
     def __init__(self, desk: Desk, message: bytes) -> None:
         super().__init__(desk, message)
         self._bind = Bind.parse(message[5:])
+        self._looks = desk.state.quiet
 
     def _try(self) -> bool:
         desk, bind, names = self._desk, self._bind, self._desk.state.names
@@ -169,7 +170,7 @@ class BindTask(_Task):
         if prepared is None:
             raise Turned(no_statement(bind.statement))
         check_name(bind.portal)
-        if desk.state.quiet and not desk.upkeep.fresh(prepared.text.encode()):
+        if self._looks and not desk.upkeep.fresh(prepared.text.encode()):
             return False
         guarded = prepared.rewritten is not None and prepared.rewritten.guards_errors
         portal = Portal(prepared, bind, rewritten=prepared.rewritten)

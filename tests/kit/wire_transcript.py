@@ -29,7 +29,7 @@ from tollhouse_proxy.exchange import (
 from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.conversation import PostgresMachine, Surroundings
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
-from tollhouse_proxy.protocols.postgres.served import Served
+from tollhouse_proxy.protocols.postgres.served import Asks, Served
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.session_settings import may_set, split_path
 from tollhouse_proxy.protocols.postgres.sql.statement import (
@@ -164,6 +164,7 @@ class Transcript:
     gate: ScriptedGate = field(default_factory=ScriptedGate)
     chunk: int = 0
     requires_tls: bool = False
+    asks: Asks = field(default_factory=Asks)
     can_secure: bool = False
     clock: HandClock = field(default_factory=HandClock)
     cancels: CancelRegistry = field(default_factory=CancelRegistry)
@@ -185,7 +186,7 @@ class Transcript:
             noise=lambda size: b"k" * size,
             session_id=lambda: "session-1",
         )
-        served = Served("shop", "orders-db", TARGET, "orders", requires_tls=self.requires_tls)
+        served = Served("shop", "orders-db", TARGET, "orders", requires_tls=self.requires_tls, asks=self.asks)
         tools = Tools(Later, self._wake)
         self.machine = PostgresMachine(
             around, served, "127.0.0.1:9", tools, secure=False, can_secure=self.can_secure

@@ -49,7 +49,7 @@ from tollhouse_proxy.ports.judging import (
 from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.conversation import Surroundings
 from tollhouse_proxy.protocols.postgres.factory import PostgresFactory
-from tollhouse_proxy.protocols.postgres.served import Served
+from tollhouse_proxy.protocols.postgres.served import Asks, Served
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
 from tollhouse_proxy.protocols.postgres.sql_dialect import sql_dialect
@@ -241,6 +241,7 @@ class WireWorld:
     known: dict[str, Identity] = field(default_factory=dict)
     tls_dir: Path | None = None
     requires_tls: bool = False
+    asks: Asks = field(default_factory=Asks)
     backend_tls: TlsMode = TlsMode.DISABLE
     databases: tuple[str, ...] = ()
     expires_at: datetime | None = None
@@ -271,6 +272,7 @@ class WireWorld:
             self.database,
             self.databases,
             requires_tls=self.requires_tls,
+            asks=self.asks,
             roles=frozenset(self.lenders) - {""},
         )
 

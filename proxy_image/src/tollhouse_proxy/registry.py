@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from tollhouse_core.api.targets import ClientAuth
 from tollhouse_core.clock import Clock
 from tollhouse_core.decision import Obligations
 from tollhouse_core.operation import Operation
@@ -19,7 +20,7 @@ from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.conversation import Surroundings
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.factory import PostgresFactory
-from tollhouse_proxy.protocols.postgres.served import Served
+from tollhouse_proxy.protocols.postgres.served import Asks, Served
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
 from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, SessionSettings, Statement
@@ -105,6 +106,12 @@ def _postgres_explained(foundation: Foundation) -> Explained:
     )
 
 
+def _discovery(bundle: PolicyBundle) -> str:
+    """Where clients learn to get a token: the document of the first OpenID Connect issuer here."""
+    issuers = [one.spec.oidc.issuer for one in bundle.providers if one.spec.oidc is not None]
+    return f"{issuers[0].rstrip('/')}/.well-known/openid-configuration" if issuers else ""
+
+
 def _served_postgres(standing: Standing) -> Served | None:
     connection = standing.bundle.connection
     target = connection.spec.postgres
@@ -118,6 +125,11 @@ def _served_postgres(standing: Standing) -> Served | None:
         databases=target.databases,
         default_schema=target.default_schema,
         requires_tls=connection.spec.proxy.tls.mode.value == "Require",
+        asks=Asks(
+            password=ClientAuth.PASSWORD in target.client_auth,
+            bearer=ClientAuth.OAUTH_BEARER in target.client_auth,
+            discovery=_discovery(standing.bundle),
+        ),
         ends_with_token=connection.spec.session.after_token_expiry.value == "End",
         roles=frozenset(target.roles),
     )

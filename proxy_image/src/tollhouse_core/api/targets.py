@@ -11,7 +11,7 @@ from pydantic import Field
 from tollhouse_core.api.credentials import Credentials, HttpUrl
 from tollhouse_core.api.meta import CaRef
 from tollhouse_core.api.quantities import Duration, PortNumber, PositiveDuration
-from tollhouse_core.api.shape import ApiModel, Holds, Shape
+from tollhouse_core.api.shape import ApiModel, EachOnce, Holds, Shape
 
 HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/@]+$")]
 # PostgreSQL cuts names at 63 bytes; other servers allow a little more.
@@ -84,6 +84,13 @@ class WarmSessions(ApiModel):
     )
 
 
+class ClientAuth(StrEnum):
+    """A way in which a client gives its token."""
+
+    PASSWORD = "Password"  # noqa: S105 - a way, not a word
+    OAUTH_BEARER = "OAuthBearer"
+
+
 def _passes_on_a_password(target: Any) -> bool:
     any_role = target.roles.get(ANY_ROLE)
     vault = any_role.credentials.vault if any_role is not None else None
@@ -109,6 +116,12 @@ class PostgresTarget(DatabaseServer):
     default_schema: ServerName = Field(
         default="public",
         description="The schema meant by table names in policies that name none. Default: public.",
+    )
+    client_auth: Annotated[tuple[ClientAuth, ...], Field(min_length=1, max_length=2), EachOnce()] = Field(
+        default=(ClientAuth.PASSWORD,),
+        description="How clients give their tokens. Password (default): as the password, which every client "
+        "can. OAuthBearer: by the SASL mechanism of that name, as libpq 18 does with oauth_issuer. With "
+        "both, a client is asked for a password unless its settings say `tollhouse.auth=oauth`.",
     )
     roles: Mapping[ServerName, Role] = Field(
         default_factory=dict,

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from tollhouse_core.secret import Secret
 from tollhouse_proxy.exchange import Outbox, SecureClient
 from tollhouse_proxy.protocols.postgres.auth import ASK_TOKEN
+from tollhouse_proxy.protocols.postgres.oauth import ABORTED, ASK_BEARER, bearer_token, challenge
+from tollhouse_proxy.protocols.postgres.served import Asks
 from tollhouse_proxy.protocols.postgres.startup_settings import (
+    AUTH,
     MaySet,
     StartupRefused,
     Wishes,
@@ -33,6 +36,7 @@ from tollhouse_proxy.protocols.postgres.wire.startup import (
 )
 
 NEWEST_MINOR = 2
+SCOPE = "openid"
 _YES, _NO = b"S", b"N"
 ALPN = "postgresql"
 _HANDSHAKE = 0x16
@@ -41,24 +45,39 @@ _HANDSHAKE = 0x16
 
 @dataclass(frozen=True, slots=True)
 class LoginTaken:
-    """A client that gave its token."""
+    """A client that gave its token; `bearer`: by OAUTHBEARER."""
 
     wishes: Wishes
     token: Secret
     minor: int
+    bearer: bool = False
+
+
+class Acknowledged:
+    """A client that was told why its token is not taken has understood."""
 
 
 class ClientLogin:
-    """Reads a client up to its token. `requires_tls`: no token is asked for in the clear."""
+    """Reads a client up to its token. `requires_tls`: none is asked for in the clear. `asks`: how it may
+    be given."""
 
     def __init__(
-        self, outbox: Outbox, may_set: MaySet, *, secure: bool, can_secure: bool, requires_tls: bool
+        self,
+        outbox: Outbox,
+        may_set: MaySet,
+        *,
+        secure: bool,
+        can_secure: bool,
+        requires_tls: bool,
+        asks: Asks,
     ) -> None:
         self._outbox = outbox
         self._may_set = may_set
         self._secure = secure
         self._can_secure = can_secure
         self._requires_tls = requires_tls
+        self._asks = asks
+        self._bearer = self._failed = False
         self._reader = StartupReader()
         self._framer = Framer("a client that logs in", frontend.LOGIN_CAPS)
         self._asked_tls = self._asked_gss = False
@@ -74,7 +93,7 @@ class ClientLogin:
         self._securing = False
         self._secure = True
 
-    def feed(self, data: bytes) -> LoginTaken | CancelRequest | None:
+    def feed(self, data: bytes) -> LoginTaken | CancelRequest | Acknowledged | None:
         """Takes a chunk; what came of it, if anything. Raises StartupRefused, ProtocolError."""
         if self._wishes is not None:
             return self._token(data)
@@ -133,7 +152,7 @@ class ClientLogin:
         if self._reader.rest:
             raise ProtocolError(f"received unencrypted data after {title}")
 
-    def _startup(self, packet: StartupMessage) -> LoginTaken | None:
+    def _startup(self, packet: StartupMessage) -> LoginTaken | Acknowledged | None:
         if packet.major != 3:
             raise StartupRefused(
                 "0A000",
@@ -150,22 +169,49 @@ class ClientLogin:
             newest = 3 << 16 | self._minor
             self._outbox.client.append(NegotiateProtocolVersion(newest, wishes.unknown).encode())
         self._wishes = wishes
-        self._outbox.client.append(ASK_TOKEN)
+        self._bearer = self._by_bearer(wishes)
+        self._outbox.client.append(ASK_BEARER if self._bearer else ASK_TOKEN)
         return self._token(self._reader.rest)
 
-    def _token(self, data: bytes) -> LoginTaken | None:
+    def _by_bearer(self, wishes: Wishes) -> bool:
+        """Whether this client is asked for a bearer's token. Raises StartupRefused."""
+        if wishes.bearer and not self._asks.bearer:
+            words = "this connection takes the token as a password, and not by OAUTHBEARER"
+            raise StartupRefused("28000", words, f"Leave {AUTH} out.")
+        return wishes.bearer or not self._asks.password
+
+    def reject(self) -> None:
+        """The bearer's token proves nothing: says so, and where one is had; Acknowledged comes of it."""
+        self._failed = True
+        self._outbox.client.append(challenge(self._asks.discovery, SCOPE))
+
+    def _token(self, data: bytes) -> LoginTaken | Acknowledged | None:
         self._framer.feed(data)
         message = self._framer.next()
         if message is None:
             return None
         if message[0] != frontend.PASSWORD:
             raise StartupRefused("28P01", "the client left without a token")
-        password = PasswordMessage.parse(message[5:]).password
         if self._framer.waiting:
             raise ProtocolError("messages came before the session began")
+        if self._bearer:
+            return self._bearers(message[5:])
+        password = PasswordMessage.parse(message[5:]).password
         try:
             token = Secret(password.decode())
         except UnicodeDecodeError:
             raise StartupRefused("28P01", "the token is not text") from None
         assert self._wishes is not None
         return LoginTaken(self._wishes, token, self._minor)
+
+    def _bearers(self, body: bytes) -> LoginTaken | Acknowledged | None:
+        assert self._wishes is not None
+        if self._failed:
+            if body != ABORTED:
+                raise ProtocolError("the client goes on with an OAUTHBEARER exchange that has failed")
+            return Acknowledged()
+        token = bearer_token(body)
+        if not token:
+            self.reject()
+            return None
+        return LoginTaken(self._wishes, Secret(token), self._minor, bearer=True)

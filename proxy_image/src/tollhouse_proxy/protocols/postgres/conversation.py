@@ -53,7 +53,7 @@ from tollhouse_proxy.protocols.postgres.auth import WELCOME, LoginFailed
 from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase, BackendRefused
 from tollhouse_proxy.protocols.postgres.bench import Bench
 from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
-from tollhouse_proxy.protocols.postgres.client_login import ClientLogin, LoginTaken
+from tollhouse_proxy.protocols.postgres.client_login import Acknowledged, ClientLogin, LoginTaken
 from tollhouse_proxy.protocols.postgres.client_side import ClientSide
 from tollhouse_proxy.protocols.postgres.content import ContentHeld
 from tollhouse_proxy.protocols.postgres.decisions import Decisions
@@ -133,8 +133,10 @@ class PostgresMachine:
             secure=secure,
             can_secure=can_secure,
             requires_tls=served.requires_tls,
+            asks=served.asks,
         )
         self._taken: LoginTaken | None = None
+        self._unproved = ""
         self._database = ""
         self._judge: OpenSession | None = None
         self._backend: BackendPhase | None = None
@@ -251,7 +253,7 @@ class PostgresMachine:
                 self._proven(identity)
             case NotProved(reason=reason):
                 self._expect(State.PROVING)
-                self._turn_away("28P01", f"identity not proved: {reason}", _ADVICE)
+                self._not_proved(f"identity not proved: {reason}")
             case CredentialLent():
                 self._expect(State.BORROWING)
                 self._credential = self._as_asked(happening)
@@ -301,6 +303,11 @@ class PostgresMachine:
         found = self._login.feed(data)
         if isinstance(found, CancelRequest):
             self._cancel_other(found)
+        elif isinstance(found, Acknowledged):
+            words = self._unproved or "a token is needed, and none was given"
+            if not self._unproved:
+                self._around.gate.refused(self._address, words)
+            self._end(EndReason.REFUSED, refuse.fatal("28P01", words, "", _ADVICE), words)
         elif found is not None:
             self._taken = found
             self._state = State.PROVING
@@ -481,6 +488,17 @@ class PostgresMachine:
             return
         if self._lane is not None and not self._drain:
             self._lane.arm()
+
+    def _not_proved(self, words: str) -> None:
+        """One that came by OAUTHBEARER is first told by the mechanism, and has to say that it heard it."""
+        assert self._taken is not None
+        if not self._taken.bearer:
+            self._turn_away("28P01", words, _ADVICE)
+            return
+        self._around.gate.refused(self._address, words)
+        self._unproved = words
+        self._state = State.LOGIN
+        self._login.reject()
 
     def _turn_away(self, code: str, message: str, hint: str = "", identity: Identity | None = None) -> None:
         """Before a session: the gate records it."""

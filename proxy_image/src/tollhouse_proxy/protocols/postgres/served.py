@@ -12,13 +12,24 @@ MAX_USER_BYTES = 63
 
 
 @dataclass(frozen=True, slots=True)
+class Asks:
+    """How clients give their tokens. password, bearer: as a password, by OAUTHBEARER. discovery: the URL of
+    the document that tells where tokens are had; "" where there is none."""
+
+    password: bool = True
+    bearer: bool = False
+    discovery: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """From the Connection in force.
 
     database: for a client that names none. databases: further ones a client may name.
     default_schema: where policies look for names without a schema.
-    requires_tls: a token is asked for under TLS only. roles: the users a client may ask for ("*": any);
-    empty: its `user` is ignored. ends_with_token: a session ends when its token runs out.
+    requires_tls: a token is asked for under TLS only. asks: how clients give it. roles: the users a client
+    may ask for ("*": any); empty: its `user` is ignored. ends_with_token: a session ends when its token
+    runs out.
     """
 
     namespace: str
@@ -30,6 +41,7 @@ class Served:
     requires_tls: bool = True
     ends_with_token: bool = True
     roles: frozenset[str] = field(default_factory=frozenset)
+    asks: Asks = Asks()
 
     def source(self, user: str) -> str | None:
         """Which credentials serve a client that asks for `user`: a role's by its name, "" the Connection's

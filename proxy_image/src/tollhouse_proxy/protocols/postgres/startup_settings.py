@@ -10,6 +10,9 @@ from tollhouse_proxy.protocols.postgres.sql.statement import NotUnderstood
 PINNED = {"client_encoding": "UTF8", "standard_conforming_strings": "on"}
 _UTF8 = frozenset({"utf8", "utf-8", "unicode", "utf_8"})
 _OWN = frozenset({"user", "database", "replication", "options"})
+AUTH = "tollhouse.auth"
+"""How a client says, among its settings, which way it gives its token where the Connection takes both."""
+
 _OPTION_PREFIX = "_pq_."
 MaySet = Callable[[str, str | None], bool]
 
@@ -27,13 +30,14 @@ class StartupRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What a startup packet asks for. `settings` are those the backend gets; `unknown` are protocol
-    options that are not spoken here."""
+    options that are not spoken here; `bearer`: the client says that it gives its token by OAUTHBEARER."""
 
     user: str
     database: str
     application_name: str
     settings: dict[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    bearer: bool = False
 
 
 def read_wishes(pairs: tuple[tuple[str, str], ...], may_set: MaySet) -> Wishes:
@@ -58,10 +62,16 @@ def read_wishes(pairs: tuple[tuple[str, str], ...], may_set: MaySet) -> Wishes:
         raise StartupRefused("28000", "the startup packet names no user")
     for name, value in _options(own.get("options", "")):
         settings.setdefault(name, value)
+    bearer = _wants_bearer(settings.pop(AUTH, "password"))
     kept = dict(_judged(settings, may_set))
-    return Wishes(
-        own["user"], own.get("database", ""), settings.get("application_name", ""), kept, tuple(unknown)
-    )
+    application = settings.get("application_name", "")
+    return Wishes(own["user"], own.get("database", ""), application, kept, tuple(unknown), bearer)
+
+
+def _wants_bearer(value: str) -> bool:
+    if value not in {"password", "oauth"}:
+        raise StartupRefused("22023", f"{AUTH} {value!r} is not known", "It is password or oauth.")
+    return value == "oauth"
 
 
 def _refuse_replication(value: str) -> None:

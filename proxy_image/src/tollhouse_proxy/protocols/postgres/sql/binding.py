@@ -47,7 +47,7 @@ class Effect:
 class Binding:
     """The obligations of one decision, bound to one catalog.
 
-    `sources` and `trees` keep what stands in a relation's place, by (oid, ONLY) and alias.
+    `sources` and `trees` keep what stands in a relation's place, by (oid, ONLY, system columns) and alias.
     """
 
     def __init__(self, obligations: Obligations, names: Names, keys: MaskKeys) -> None:
@@ -62,8 +62,8 @@ class Binding:
             self._filters.setdefault(one.path, []).append(one)
         self._effects: dict[int, Effect] = {}
         self._touched: dict[int, bool] = {}
-        self.sources: dict[tuple[int, bool], str] = {}
-        self.trees: dict[tuple[int, bool, str], Body] = {}
+        self.sources: dict[tuple[int, bool, tuple[str, ...]], str] = {}
+        self.trees: dict[tuple[int, bool, tuple[str, ...], str], Body] = {}
 
     def unknown(self, relations: Iterable[Relation]) -> bool:
         """Whether some obligation binds to none of these relations (nor their parents)."""

@@ -1,28 +1,30 @@
-"""COPY of a relation with masks or filters."""
+"""COPY of a relation with masks or filters.
+
+What COPY FROM loads is checked row by row by a WHERE of its own, which raises for a row outside.
+"""
 
 from __future__ import annotations
 
 from .binding import Binding
+from .catalog import Relation
+from .filters import filter_sql
 from .findings import Findings
-from .nodes import Body, strings
+from .guards import filtered_columns, outside_error, refuse_generated
+from .nodes import Body, strings, walk, wrapped
 from .quoting import columns, name
 from .sources import source_sql
-from .splice import Splice, tree_of
+from .splice import Splice, expression_tree, tree_of
 from .statement import CannotRewrite
-from .writes import check_written_columns
+from .writes import check_shape, check_written_columns
 
 
 def rewrite_copy(splice: Splice, body: Body, found: Findings, binding: Binding) -> None:
     """COPY t TO becomes COPY (SELECT ...) TO; COPY t FROM passes only where nothing can be probed."""
     relation = next(one for one in found.relations.values() if _is_target(one.path, body, binding))
     if body.get("is_from"):
-        if binding.effect(relation).filters or any(
-            binding.effect(child).filters for child in binding.children(relation)
-        ):
-            raise CannotRewrite(
-                f'COPY cannot load into "{".".join(relation.path)}", whose rows are filtered',
-                "Use INSERT: it is checked row by row.",
-            )
+        check_shape(relation, binding)
+        if binding.effect(relation).filters:
+            _check_rows(splice, body, relation, binding)
         listed = strings(body.get("attlist"))
         all_columns = [
             column.name for column in binding.catalog.columns(relation.oid) if not column.generated
@@ -55,6 +57,38 @@ def rewrite_copy(splice: Splice, body: Body, found: Findings, binding: Binding) 
     del copied["relation"]
     copied.pop("attlist", None)
     copied["query"] = tree_of(query)
+
+
+def _check_rows(splice: Splice, body: Body, relation: Relation, binding: Binding) -> None:
+    """Raises CannotRewrite for a filter that a COPY cannot compute."""
+    columns = {column.name: column for column in binding.catalog.columns(relation.oid)}
+    wanted = filtered_columns(relation, binding)
+    refuse_generated(wanted, columns, relation)
+    filters = [f"({filter_sql(one, relation, binding.names)})" for one in binding.effect(relation).filters]
+    kind, tree = wrapped(expression_tree(" AND ".join(filters)))
+    if not wanted or any(one == "SubLink" for one, _ in walk(kind, tree)):
+        raise CannotRewrite(
+            f'COPY cannot load into "{".".join(relation.path)}": its row filter asks other tables',
+            "Load into a table of your own, then INSERT INTO ... SELECT: it is checked row by row.",
+        )
+    raised = outside_error(f"{name(relation.name)}.{name(min(wanted))}")
+    check = f"CASE WHEN {' AND '.join(filters)} THEN true ELSE {raised} END"
+    tokens = splice.tokens
+    copied = splice.twin(body)
+    end = tokens.items[tokens.block_end(0, 0) - 1].end
+    if "whereClause" not in body:
+        splice.replace_text(end, end, f" WHERE {check}")
+        copied["whereClause"] = expression_tree(check)
+        return
+    where = tokens.find("WHERE", tokens.at(body["relation"]["location"]), 0)
+    if where is None:
+        raise CannotRewrite("the WHERE of the COPY could not be read safely")
+    behind = tokens.items[where].end
+    splice.replace_text(behind, behind, " CASE WHEN (")
+    splice.replace_text(end, end, f") THEN {check} ELSE false END")
+    made = expression_tree(f"CASE WHEN (true) THEN {check} ELSE false END")
+    made["CaseExpr"]["args"][0]["CaseWhen"]["expr"] = copied["whereClause"]
+    copied["whereClause"] = made
 
 
 def _is_target(path: tuple[str, ...], body: Body, binding: Binding) -> bool:

@@ -14,13 +14,13 @@ from .nodes import Body
 class Source:
     """A RangeVar that is read. `select` is the SELECT (or other statement) whose FROM holds it.
 
-    `sampled` and `locked` tell of TABLESAMPLE and FOR UPDATE at that place.
+    `sample` is the RangeTableSample around it, where there is one.
     """
 
     relation: Relation
     node: Body
     select: Body
-    sampled: bool = False
+    sample: Body | None = None
 
     @property
     def location(self) -> int:

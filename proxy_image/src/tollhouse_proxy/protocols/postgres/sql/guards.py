@@ -6,6 +6,8 @@ the order, so the client's expressions never see a row outside, not even to fail
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .binding import Binding
 from .catalog import Column, Relation
 from .filters import filter_columns, filter_sql
@@ -20,46 +22,61 @@ OUTSIDE_FILTER = "tollhouse: the row is outside the rows you may write"
 """Stands in the error's message (SQLSTATE 22P02) that a checked row outside the filter raises."""
 
 
-def guard_rows(splice: Splice, write: Write, binding: Binding) -> None:
-    """UPDATE and DELETE."""
-    tokens = splice.tokens
-    target = tokens.at(write.node["location"])
-    keyword = "UPDATE" if write.kind == "UpdateStmt" else "DELETE"
-    start = next(index for index in range(target, -1, -1) if tokens.word(index) == keyword)
-    _guard(splice, write, write.body, start + 1, tokens.items[start].depth, binding)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an UPDATE, DELETE or DO UPDATE stands: its first token behind the keyword, the one behind its
+    last before RETURNING, the depth of its parentheses, and the node that holds its lists."""
+
+    start: int
+    end: int
+    depth: int
+    clause: Body
 
 
-def guard_conflict(splice: Splice, write: Write, binding: Binding) -> None:
-    """ON CONFLICT DO UPDATE: the row that is there already must be inside."""
+def place_of(splice: Splice, write: Write) -> Place:
+    """Of UPDATE and DELETE, or of the DO UPDATE of an INSERT. Raises CannotRewrite."""
     tokens = splice.tokens
     target = tokens.at(write.node["location"])
     depth = tokens.items[target].depth
-    start = target
+    if write.kind == "InsertStmt":
+        start, clause = _do_update(splice, target, depth), write.body["onConflictClause"]
+    else:
+        keyword = "UPDATE" if write.kind == "UpdateStmt" else "DELETE"
+        start = 1 + next(index for index in range(target, -1, -1) if tokens.word(index) == keyword)
+        clause = write.body
+    end = tokens.block_end(start, depth)
+    stop = tokens.find("RETURNING", start, depth, end)
+    return Place(start, end if stop is None else stop, depth, clause)
+
+
+def _do_update(splice: Splice, start: int, depth: int) -> int:
+    tokens = splice.tokens
     while True:
         found = tokens.find("DO", start, depth)
         if found is None:
             raise CannotRewrite("ON CONFLICT could not be rewritten safely")
         if tokens.word(found + 1) == "UPDATE":
-            break
+            return found
         start = found + 1
-    _guard(splice, write, write.body["onConflictClause"], found, depth, binding)
 
 
-def _guard(splice: Splice, write: Write, clause: Body, start: int, depth: int, binding: Binding) -> None:
+def guard_rows(
+    splice: Splice, write: Write, place: Place, binding: Binding, *, checked: bool = False
+) -> None:
+    """The rows an UPDATE, DELETE or DO UPDATE meets must be inside. `checked`: what it makes of them is
+    looked at elsewhere."""
+    clause, start, depth, end = place.clause, place.start, place.depth, place.end
     where = clause.get("whereClause")
     if where and wrapped(where)[0] == "CurrentOfExpr":
         raise CannotRewrite("WHERE CURRENT OF cannot be used under a row filter", "Use the row's key.")
     tokens = splice.tokens
-    end = tokens.block_end(start, depth)
-    stop = tokens.find("RETURNING", start, depth, end)
-    end = end if stop is None else stop
     keys = key_conditions(
         where, write.relation, write.alias, write.alias, _alone(write, clause), binding.catalog
     )
     masked = binding.effect(write.relation).masked
     keys = [one for one in keys if not any(f".{name(column)} " in one for column in masked)]
-    head = "".join(f"{one} AND " for one in keys) + f"CASE WHEN {_inside(write, binding)} THEN "
-    check = _new_row_check(splice, write, clause, start, depth, end, binding)
+    head = "".join(f"{one} AND " for one in keys) + f"CASE WHEN {inside(write, binding)} THEN "
+    check = None if checked else _new_row_check(splice, write, clause, depth, end, binding)
     placeholder = "(true)" if check is None else f"CASE WHEN (true) THEN {check} ELSE false END"
     tree = expression_tree(f"{head}{placeholder} ELSE false END")
     tail = " ELSE false END" if check is None else f" THEN {check} ELSE false END ELSE false END"
@@ -96,7 +113,8 @@ def _put_condition(tree: Body, checked: bool, condition: Body) -> None:
         case["result"] = condition
 
 
-def _inside(write: Write, binding: Binding) -> str:
+def inside(write: Write, binding: Binding) -> str:
+    """The filters over the row as it is."""
     columns = binding.catalog.columns(write.relation.oid)
     row = [f"{name(write.alias)}.{name(column.name)} AS {name(column.name)}" for column in columns]
     return condition_over(write.relation, row, binding)
@@ -108,13 +126,18 @@ def condition_over(relation: Relation, row: list[str], binding: Binding) -> str:
     NULL counts as outside.
     """
     filters = [f"({filter_sql(one, relation, binding.names)})" for one in binding.effect(relation).filters]
-    wanted = {
+    wanted = filtered_columns(relation, binding)
+    needed = [item for item in row if any(item.endswith(f" AS {name(column)}") for column in wanted)]
+    return f"(SELECT {' AND '.join(filters)} FROM (SELECT {', '.join(needed)}) AS {name(relation.name)})"
+
+
+def filtered_columns(relation: Relation, binding: Binding) -> set[str]:
+    """The columns that the filters of the relation read."""
+    return {
         column
         for one in binding.effect(relation).filters
         for column in filter_columns(one, relation, binding.names)
     }
-    needed = [item for item in row if any(item.endswith(f" AS {name(column)}") for column in wanted)]
-    return f"(SELECT {' AND '.join(filters)} FROM (SELECT {', '.join(needed)}) AS {name(relation.name)})"
 
 
 def outside_error(value: str) -> str:
@@ -123,22 +146,19 @@ def outside_error(value: str) -> str:
     return cast(call("concat", literal(OUTSIDE_FILTER), empty), "pg_catalog.bool")
 
 
-_SIMPLE = frozenset({"A_Const", "ParamRef", "ColumnRef", "SQLValueFunction"})
+SIMPLE = frozenset({"A_Const", "ParamRef", "ColumnRef", "SQLValueFunction"})
+"""Nodes whose value is the same however often it is computed."""
 
 
 def _new_row_check(
-    splice: Splice, write: Write, clause: Body, start: int, depth: int, end: int, binding: Binding
+    splice: Splice, write: Write, clause: Body, depth: int, end: int, binding: Binding
 ) -> str | None:
     """For an UPDATE that sets columns the filter reads: a boolean that raises for a row outside."""
     if write.kind == "DeleteStmt":
         return None
-    wanted = {
-        column
-        for one in binding.effect(write.relation).filters
-        for column in filter_columns(one, write.relation, binding.names)
-    }
+    wanted = filtered_columns(write.relation, binding)
     columns = {column.name: column for column in binding.catalog.columns(write.relation.oid)}
-    _refuse_generated(wanted, columns, write.relation)
+    refuse_generated(wanted, columns, write.relation)
     assigned = {
         item["ResTarget"]["name"]: item["ResTarget"]
         for item in clause.get("targetList", [])
@@ -159,7 +179,8 @@ def _new_row_check(
     )
 
 
-def _refuse_generated(wanted: set[str], columns: dict[str, Column], relation: Relation) -> None:
+def refuse_generated(wanted: set[str], columns: dict[str, Column], relation: Relation) -> None:
+    """Raises CannotRewrite where the filter reads what the server computes after the check."""
     if any(columns[column].generated for column in wanted if column in columns):
         raise CannotRewrite(
             f'"{".".join(relation.path)}" cannot be written: its row filter reads a generated column'
@@ -178,7 +199,7 @@ def _assigned_text(splice: Splice, target: Body, depth: int, end: int) -> str:
     kind, body = wrapped(target["val"])
     while kind == "TypeCast":
         kind, body = wrapped(body["arg"])
-    if kind not in _SIMPLE or target.get("indirection"):
+    if kind not in SIMPLE or target.get("indirection"):
         raise CannotRewrite(
             f'the new value of "{target.get("name")}" cannot be checked against the row filter',
             "Set it to a plain value, or leave it out.",

@@ -17,9 +17,8 @@ from tollhouse_dialects.postgres.parse import SqlSyntaxError
 
 from .binding import Binding
 from .catalog import Column
-from .filters import filter_columns
 from .findings import Write
-from .guards import column_type, condition_over, outside_error
+from .guards import column_type, condition_over, filtered_columns, outside_error, refuse_generated
 from .nodes import Body, strings, walk, wrapped
 from .quoting import cast, name, type_name
 from .quoting import columns as column_list
@@ -30,22 +29,98 @@ from .statement import CannotRewrite
 def check_insert(splice: Splice, write: Write, binding: Binding) -> None:
     """Raises CannotRewrite where the rows cannot be checked beforehand."""
     select = write.body.get("selectStmt")
+    check_override(write, write.body, binding)
     if not select:
-        raise CannotRewrite(
-            "INSERT ... DEFAULT VALUES cannot be checked against the row filter", "Name the values."
-        )
+        _insert_defaults(splice, write, binding)
+        return
     body = select["SelectStmt"]
+    if _shows_stars(write, body):
+        _insert_stars(splice, write, binding)
+        return
     targets = _targets(write, body, binding)
-    _check_override(write, binding)
-    start, end = _region(splice, write)
+    start = _region(splice, write)[0]
     given = wrapped(splice.twin(write.body)["selectStmt"])[1]
     if body.get("valuesLists"):
         _cast_values(splice, body, given, targets, start, binding)
     else:
         _cast_parameters(splice, body, given, targets, binding)
+    _put_frame(splice, write, *_frame(write, targets, binding))
+
+
+def _insert_defaults(splice: Splice, write: Write, binding: Binding) -> None:
+    """`INSERT INTO t DEFAULT VALUES`: what the filter reads is given as what its defaults are."""
+    wanted = filtered_columns(write.relation, binding)
+    columns = binding.catalog.columns(write.relation.oid)
+    refuse_generated(wanted, {column.name: column for column in columns}, write.relation)
+    targets = [column for column in columns if column.name in wanted]
+    if not targets:
+        raise CannotRewrite(
+            "INSERT ... DEFAULT VALUES cannot be checked against the row filter", "Name the values."
+        )
     head, tail = _frame(write, targets, binding)
+    values = [cast(_settled_default(column), plain_type(column, binding)) for column in targets]
+    made = f"{head}SELECT {', '.join(values)}{tail}"
+    tokens = splice.tokens
+    target = tokens.at(write.node["location"])
+    default = tokens.find("DEFAULT", target, tokens.items[target].depth)
+    if default is None or tokens.word(default + 1) != "VALUES":
+        raise CannotRewrite("the INSERT could not be rewritten safely", "Name the values.")
+    listed = column_list([column.name for column in targets])
+    splice.replace_text(tokens.items[default].start, tokens.items[default + 1].end, f"({listed}) {made}")
+    copied = splice.twin(write.body)
+    copied["cols"] = [{"ResTarget": {"name": column.name}} for column in targets]
+    copied["selectStmt"] = tree_of(made)
+
+
+def _shows_stars(write: Write, body: Body) -> bool:
+    """Whether the source's columns are not written out, nor those of the target."""
+    return not write.body.get("cols") and any(
+        "A_Star" in item["ResTarget"]["val"].get("ColumnRef", {}).get("fields", [{}])[-1]
+        for item in (_first_branch(body).get("targetList", []))
+    )
+
+
+def _first_branch(body: Body) -> Body:
+    """The SELECT that gives a set operation its columns."""
+    while "larg" in body:
+        body = body["larg"]
+    return body
+
+
+def _insert_stars(splice: Splice, write: Write, binding: Binding) -> None:
+    """`INSERT INTO t SELECT * FROM ...`: the columns go by position, and so are those the filter reads."""
+    wanted = filtered_columns(write.relation, binding)
+    columns = binding.catalog.columns(write.relation.oid)
+    refuse_generated(wanted, {column.name: column for column in columns}, write.relation)
+    last = max((number for number, one in enumerate(columns) if one.name in wanted), default=-1)
+    if last < 0:
+        raise CannotRewrite(
+            "the columns of this INSERT cannot be told beforehand",
+            "Write the column list: INSERT INTO t (a, b) ...",
+        )
+    given = columns[: last + 1]
+    row = [
+        f"{cast(f'v.{name(one.name)}', column_type(one, binding))} AS {name(one.name)}"
+        for one in given
+        if one.name in wanted
+    ]
+    condition = condition_over(write.relation, row, binding)
+    raised = outside_error(f"v.{name(given[last].name)}")
+    head = "SELECT v.* FROM (SELECT * FROM ("
+    tail = (
+        f") AS s OFFSET 0) AS v({column_list([one.name for one in given])})"
+        f" WHERE CASE WHEN {condition} THEN true ELSE {raised} END"
+    )
+    _put_frame(splice, write, head, tail)
+
+
+def _put_frame(splice: Splice, write: Write, head: str, tail: str) -> None:
+    """Puts the source of the INSERT between `head` and `tail`."""
+    start, end = _region(splice, write)
+    given = wrapped(splice.twin(write.body)["selectStmt"])[1]
     tokens = splice.tokens
     splice.replace_text(tokens.items[start].start, tokens.items[start].start, head)
+    splice.edits.insert(0, splice.edits.pop())  # before what stands at the source's own beginning
     splice.replace_text(tokens.items[end - 1].end, tokens.items[end - 1].end, tail)
     frame = tree_of(f"{head}SELECT 1{tail}")
     inner = frame["SelectStmt"]["fromClause"][0]["RangeSubselect"]["subquery"]["SelectStmt"]
@@ -53,26 +128,18 @@ def check_insert(splice: Splice, write: Write, binding: Binding) -> None:
     splice.twin(write.body)["selectStmt"] = frame
 
 
-def _check_override(write: Write, binding: Binding) -> None:
-    """OVERRIDING USER VALUE stores another value than the one given: what was checked is not stored."""
-    if write.body.get("override") != "OVERRIDING_USER_VALUE":
+def check_override(write: Write, clause: Body, binding: Binding) -> None:
+    """OVERRIDING USER VALUE stores another value than the one given: what was checked is not stored.
+    `clause` is the INSERT, or that of a MERGE."""
+    if clause.get("override") != "OVERRIDING_USER_VALUE":
         return
-    wanted = _wanted(write, binding)
+    wanted = filtered_columns(write.relation, binding)
     for column in binding.catalog.columns(write.relation.oid):
         if column.identity and column.name in wanted:
             raise CannotRewrite(
                 f'OVERRIDING USER VALUE cannot be used: the row filter reads "{column.name}"',
                 f'Leave OVERRIDING USER VALUE out, and give the value of "{column.name}".',
             )
-
-
-def _wanted(write: Write, binding: Binding) -> set[str]:
-    """The columns that the filters of the relation read."""
-    return {
-        column
-        for one in binding.effect(write.relation).filters
-        for column in filter_columns(one, write.relation, binding.names)
-    }
 
 
 def _targets(write: Write, body: Body, binding: Binding) -> list[Column]:
@@ -92,12 +159,7 @@ def _targets(write: Write, body: Body, binding: Binding) -> list[Column]:
         count = len(body["valuesLists"][0]["List"].get("items", []))
     else:
         items = body.get("targetList", [])
-        stars = any(
-            "ColumnRef" in item["ResTarget"]["val"]
-            and "A_Star" in item["ResTarget"]["val"]["ColumnRef"]["fields"][-1]
-            for item in items
-        )
-        if stars or not items:
+        if not items:
             raise CannotRewrite(
                 "the columns of this INSERT cannot be told beforehand",
                 "Write the column list: INSERT INTO t (a, b) ...",
@@ -184,7 +246,7 @@ def _cast_value(
     tokens = splice.tokens
     start, end = tokens.items[first].start, tokens.items[stop - 1].end
     if "SetToDefault" in item:
-        made = cast(_default(column), target)
+        made = cast(default_text(column), target)
         splice.replace_text(start, end, made)
         return expression_tree(made)
     tree = expression_tree(cast("NULL", target))
@@ -194,7 +256,8 @@ def _cast_value(
     return tree
 
 
-def _default(column: Column) -> str:
+def default_text(column: Column) -> str:
+    """What DEFAULT stands for. Raises CannotRewrite."""
     if column.generated or column.identity:
         raise CannotRewrite(
             f'DEFAULT for the column "{column.name}" cannot be used under a row filter',
@@ -238,7 +301,7 @@ def _cast_parameters(
 
 def _frame(write: Write, targets: list[Column], binding: Binding) -> tuple[str, str]:
     relation = write.relation
-    wanted = _wanted(write, binding)
+    wanted = filtered_columns(write.relation, binding)
     given = {column.name: f"v.{name(column.name)}" for column in targets}
     row = []
     for column in binding.catalog.columns(relation.oid):

@@ -1,6 +1,6 @@
 """Conditions that may run beside a row filter, so that indexes still help.
 
-`column = value` on an integer or uuid column cannot fail and tells nothing by running on a hidden
+`column = value` on a column of these types cannot fail and tells nothing by running on a hidden
 row (PostgreSQL marks these operators leakproof). Such a conjunct of the client's own WHERE is
 repeated next to the filter; the original stays where it was.
 """
@@ -11,9 +11,13 @@ from collections.abc import Iterator
 
 from .catalog import Catalog, Relation
 from .nodes import Body, strings, wrapped
-from .quoting import name
+from .quoting import literal, name
 
-_LEAKPROOF = frozenset({"int2", "int4", "int8", "uuid"})
+_LEAKPROOF = frozenset(
+    {"int2", "int4", "int8", "uuid", "text", "varchar", "bpchar", "name", "date", "timestamp", "timestamptz",
+     "oid", "bool"}
+)  # fmt: skip
+"""Types whose own `=` is marked leakproof in every release from 14 on."""
 
 
 def key_conditions(
@@ -49,6 +53,35 @@ def key_conditions(
     return found
 
 
+def join_conditions(where: Body | None, relation: Relation, alias: str, catalog: Catalog) -> list[str]:
+    """SQL texts of the conjuncts `alias.column = other.column`, in either order. What is compared with
+    can fail by itself, never by the hidden row."""
+    types = {column.name: catalog.type(column.type) for column in catalog.columns(relation.oid)}
+    found = []
+    for conjunct in _conjuncts(where):
+        kind, body = wrapped(conjunct)
+        if kind != "A_Expr" or body.get("kind") != "AEXPR_OP" or strings(body.get("name")) != ("=",):
+            continue
+        sides = [_qualified(body.get(side)) for side in ("lexpr", "rexpr")]
+        for mine, other in (sides, sides[::-1]):
+            if mine is None or other is None or mine[0] != alias or other[0] == alias:
+                continue
+            type_ = types.get(mine[1])
+            if type_ is not None and type_.name in _LEAKPROOF and type_.schema == "pg_catalog":
+                left, right = (f"{name(one[0])}.{name(one[1])}" for one in (mine, other))
+                found.append(f"({left} OPERATOR(pg_catalog.=) {right})")
+    return found
+
+
+def _qualified(node: object) -> tuple[str, str] | None:
+    """(table, column) of a column reference with a table."""
+    if not isinstance(node, dict) or "ColumnRef" not in node:
+        return None
+    fields = node["ColumnRef"].get("fields", [])
+    texts = strings(fields)
+    return (texts[0], texts[1]) if len(texts) == len(fields) == 2 else None
+
+
 def _conjuncts(where: Body | None) -> Iterator[Body]:
     if not where:
         return
@@ -66,4 +99,6 @@ def _value(node: Body) -> str | None:
         return f"${int(body.get('number', 0))}"
     if kind == "A_Const" and "ival" in body:
         return str(int(body["ival"].get("ival", 0)))
+    if kind == "A_Const" and "sval" in body:
+        return literal(str(body["sval"].get("sval", "")))
     return None

@@ -65,7 +65,7 @@ XmlExpr XmlSerialize CurrentOfExpr DefElem ColumnDef
 JsonFormat JsonReturning JsonValueExpr JsonOutput JsonKeyValue JsonIsPredicate JsonParseExpr
 JsonScalarExpr JsonSerializeExpr JsonObjectConstructor JsonArrayConstructor
 JsonArrayQueryConstructor JsonObjectAgg JsonArrayAgg JsonAggConstructor JsonFuncExpr JsonBehavior
-JsonArgument JsonTable JsonTableColumn JsonTablePathSpec
+JsonArgument JsonTable JsonTableColumn JsonTablePathSpec MergeSupportFunc
 Integer Float Boolean String BitString List
 """)
 """Every node type a query may consist of."""

@@ -100,6 +100,8 @@ class Reader:
                 self.statement("SelectStmt", body[side], scope.inside({}))
         items = body.get("fromClause", [])
         inner = scope.inside(self._aliases(items, scope), self._sensitive_in(items, scope))
+        for clause in body.get("lockingClause", []):
+            self._lock(items, clause["LockingClause"].get("lockedRels"), scope)
         outer, self.found.setting_row = self.found.setting_row, setting_row(body)
         self._fields(body, inner, body, frozenset({"withClause", "larg", "rarg", "intoClause"}))
         self.found.setting_row = outer
@@ -124,6 +126,31 @@ class Reader:
             elif "alias" in body:
                 found[body["alias"].get("aliasname", "")] = None
         return found
+
+    def _lock(self, from_items: list[Body], locked: list[Body] | None, scope: Scope) -> None:
+        """FOR UPDATE and its like need the right to update, as the server asks it. `locked` are the
+        RangeVars of OF, None for all of FROM; sub-selects are locked with what they read."""
+        wanted = None if locked is None else {one["RangeVar"].get("relname", "") for one in locked}
+        pending = [wrapped(item) for item in from_items]
+        while pending:
+            kind, body = pending.pop()
+            if kind == "JoinExpr":
+                pending += [wrapped(body[side]) for side in ("larg", "rarg") if side in body]
+            elif kind == "RangeTableSample":
+                pending.append(wrapped(body["relation"]))
+            elif wanted is not None and _alias_of(body) not in wanted:
+                continue
+            elif kind == "RangeVar" and not self._is_cte(body, scope):
+                self.touch(self.names.relation(body), "Update")
+            elif kind == "RangeSubselect":
+                inner = wrapped(body["subquery"])[1]
+                known = scope.with_ctes(
+                    frozenset(
+                        cte["CommonTableExpr"]["ctename"]
+                        for cte in inner.get("withClause", {}).get("ctes", [])
+                    )
+                )
+                self._lock(inner.get("fromClause", []), None, known)
 
     def _sensitive_in(self, from_items: list[Body], scope: Scope) -> list[tuple[str, Relation]]:
         """(name, relation) of every relation with sensitive columns in a FROM list, joins' aliases
@@ -169,6 +196,7 @@ class Reader:
     def _write(self, kind: str, body: Body, scope: Scope) -> None:
         relation = self.names.relation(body["relation"])
         self.found.writes.append(Write(relation, kind, body, scope.depth))
+        _share_rows(body)
         alias = body["relation"].get("alias", {}).get("aliasname", body["relation"].get("relname", ""))
         others = [*body.get("fromClause", []), *body.get("usingClause", [])]
         if kind == "MergeStmt" and "sourceRelation" in body:
@@ -304,11 +332,11 @@ class Reader:
         self.found.counts |= below.counts
         self.found.counts_all |= below.counts_all
 
-    def _range_var(self, body: Body, scope: Scope, select: Body, sampled: bool = False) -> None:
+    def _range_var(self, body: Body, scope: Scope, select: Body, sample: Body | None = None) -> None:
         if self._is_cte(body, scope):
             return
         relation = self.names.relation(body)
-        self.found.sources.append(Source(relation, body, select, sampled))
+        self.found.sources.append(Source(relation, body, select, sample))
         self.touch(relation, "Select")
 
     def _mention(self, body: Body) -> None:
@@ -334,6 +362,8 @@ class Reader:
             if kind in _STATEMENTS:
                 self.statement(kind, node, scope.inside({}))
                 continue
+            if kind == "LockingClause" or (kind == "MultiAssignRef" and node.get("colno") != 1):
+                continue  # it names what stands in FROM; it shares what the first of its row has
             if kind == "RangeVar":
                 if self.lenient and not select:
                     self._mention(node)
@@ -343,7 +373,7 @@ class Reader:
             if kind == "RangeTableSample":
                 inner, range_var = wrapped(node["relation"])
                 if inner == "RangeVar":
-                    self._range_var(range_var, scope, select, sampled=True)
+                    self._range_var(range_var, scope, select, node)
                 pending += [(k, n) for name, k, n in children(node) if name not in ("relation", "method")]
                 continue
             self._expression_node(kind, node, scope)
@@ -429,6 +459,24 @@ class Reader:
         elif self.found.counts_all:
             for relation in self.names.catalog.user_relations():
                 self.found.resource(relation, self.names.catalog)
+
+
+def _share_rows(body: Body) -> None:
+    """`SET (a, b) = (SELECT ...)`: the tree repeats what is right of `=` for each column; it is one."""
+    lists = [body.get("targetList", []), body.get("onConflictClause", {}).get("targetList", [])]
+    lists += [one["MergeWhenClause"].get("targetList", []) for one in body.get("mergeWhenClauses", [])]
+    for targets in lists:
+        source: Body = {}
+        for target in targets:
+            assigned = target["ResTarget"].get("val", {}).get("MultiAssignRef")
+            if assigned is not None:
+                source = assigned["source"] if assigned["colno"] == 1 else source
+                assigned["source"] = source
+
+
+def _alias_of(from_item: Body) -> str:
+    """The name by which a FROM item goes, "" for none."""
+    return str(from_item.get("alias", {}).get("aliasname", from_item.get("relname", "")))
 
 
 def _set_columns(relation: Relation, kind: str, body: Body, catalog: Catalog) -> frozenset[int] | None:

@@ -14,6 +14,7 @@ from .findings import Findings, Source
 from .keys import key_conditions
 from .names import Names
 from .nodes import Body, strings, walk
+from .placing import sample_clause, system_columns
 from .quoting import columns, name, relation_name
 from .reader import Reader, Scope, under_empty_path, view_tree
 from .splice import Splice, bare, expression_tree, from_tree
@@ -24,41 +25,52 @@ _MAX_SOURCE = 120_000
 """Characters. A view that joins another with itself doubles it, and so does the next above."""
 
 
-def source_sql(relation: Relation, binding: Binding, only: bool = False, depth: int = 0) -> str:
-    """The sub-select, in parentheses and without an alias. Raises CannotRewrite."""
-    made = binding.sources.get((relation.oid, only))
+def source_sql(
+    relation: Relation, binding: Binding, only: bool = False, depth: int = 0, extra: tuple[str, ...] = ()
+) -> str:
+    """The sub-select, in parentheses and without an alias; `extra` are system columns it shows besides.
+    Raises CannotRewrite."""
+    made = binding.sources.get((relation.oid, only, extra))
     if made is None:
-        made = _source(relation, binding, only, depth)
+        made = _source(relation, binding, only, depth, extra)
         if len(made) > _MAX_SOURCE:
             raise CannotRewrite(
                 f'"{".".join(relation.path)}" is made of too many masked or filtered relations',
                 "Read the tables beneath it.",
             )
-        binding.sources[relation.oid, only] = made
+        binding.sources[relation.oid, only, extra] = made
     return made
 
 
-def _source(relation: Relation, binding: Binding, only: bool, depth: int) -> str:
+def _source(relation: Relation, binding: Binding, only: bool, depth: int, extra: tuple[str, ...]) -> str:
     if relation.kind == "v":
         return _view(relation, binding, depth)
     if relation.kind == "m":
         _check_materialised(relation, binding)
     children = () if only else binding.differing_children(relation)
     if not children:
-        return f"({_table(relation, relation, binding, only)})"
-    parts = [_table(relation, relation, binding, only=True)]
-    parts += [_table(relation, child, binding, only=True) for child in binding.children(relation)]
+        return f"({_table(relation, relation, binding, only, extra)})"
+    family = (relation, *binding.children(relation))
+    parts = [_table(relation, one, binding, True, extra) for one in family]
     return f"({' UNION ALL '.join(f'({part})' for part in parts)})"
 
 
-def _table(shape: Relation, relation: Relation, binding: Binding, only: bool) -> str:
+def _table(
+    shape: Relation,
+    relation: Relation,
+    binding: Binding,
+    only: bool,
+    extra: tuple[str, ...] = (),
+    sample: str = "",
+) -> str:
     """SELECT of `relation` with the columns of `shape`, which is itself or a parent."""
     shown = []
     for column in binding.catalog.columns(shape.oid):
         raw = f"{name(relation.name)}.{name(column.name)}"
         masked = binding.masked_expression(relation, column.name, raw)
         shown.append(f"{masked or raw} AS {name(column.name)}")
-    source = f"{'ONLY ' if only else ''}{relation_name(relation)} AS {name(relation.name)}"
+    shown += [f"{name(relation.name)}.{column} AS {column}" for column in extra]
+    source = f"{'ONLY ' if only else ''}{relation_name(relation)} AS {name(relation.name)}{sample}"
     return f"SELECT {', '.join(shown)} FROM {source}{_where(relation, binding)}"
 
 
@@ -124,13 +136,13 @@ def weave(splice: Splice, sources: list[Source], binding: Binding, depth: int = 
 
 
 def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> None:
-    if source.sampled:
-        raise CannotRewrite(
-            f'TABLESAMPLE cannot be used on "{".".join(source.relation.path)}": it has masks or filters',
-            "Use ORDER BY random() LIMIT n.",
-        )
-    made = source_sql(source.relation, binding, only=not source.node.get("inh"), depth=depth)
-    complex_source = source.relation.kind in ("v", "m") or binding.differing_children(source.relation)
+    only = not source.node.get("inh")
+    complex_source = source.relation.kind in ("v", "m") or bool(binding.differing_children(source.relation))
+    extra = system_columns(splice, source)
+    sample = sample_clause(splice, source, not complex_source)
+    made = source_sql(source.relation, binding, only=only, depth=depth, extra=extra)
+    if sample:
+        made = f"({_table(source.relation, source.relation, binding, only, extra, sample)})"
     if source.select.get("lockingClause") and complex_source:
         raise CannotRewrite(
             f'rows of "{".".join(source.relation.path)}" cannot be locked',
@@ -146,8 +158,8 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
         lead = "SELECT * FROM "
         start = splice.tokens.items[splice.tokens.at(source.location) - 1].start
     splice.replace_text(start, end, f"{lead}{made}{alias}")
-    key = (source.relation.oid, not source.node.get("inh"), source.alias)
-    if keys:
+    key = (source.relation.oid, only, extra, source.alias)
+    if keys or sample:
         tree = from_tree(f"{made} AS {name(source.alias)}")["RangeSubselect"]
     else:
         if key not in binding.trees:
@@ -155,7 +167,7 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
         tree = binding.trees[key]["RangeSubselect"]
     if "alias" in source.node:
         tree = {**tree, "alias": source.node["alias"]}
-    splice.replace_node(source.node, {"RangeSubselect": tree})
+    splice.replace_node(source.sample or source.node, {"RangeSubselect": tree})
 
 
 _BARRIER = " OFFSET 0)"

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 
 from tollhouse_core.decision import WriteCheck
 
+from .assignments import guard_items, is_simple, set_items
 from .binding import Binding
 from .catalog import Relation
 from .findings import Write
-from .guards import guard_conflict, guard_rows
+from .guards import Place, filtered_columns, guard_rows, place_of
 from .inserts import check_insert
+from .merges import guard_merge
 from .nodes import SYSTEM_COLUMNS, Body, strings, walk, wrapped
 from .quoting import name
 from .splice import Splice, expression_tree
@@ -37,9 +39,7 @@ def _rewrite_write(splice: Splice, write: Write, binding: Binding) -> None:
     relation = write.relation
     shown = ".".join(relation.path)
     effect = binding.effect(relation)
-    _check_shape(write, relation, shown, binding)
-    if any(one.writes is WriteCheck.DENY for one in effect.filters):
-        raise CannotRewrite(f'"{shown}" cannot be written: its row filter allows reading only')
+    check_shape(write.relation, binding)
     if write.kind == "TruncateStmt":
         if effect.filters:
             raise CannotRewrite(
@@ -47,24 +47,45 @@ def _rewrite_write(splice: Splice, write: Write, binding: Binding) -> None:
                 "Use DELETE: it takes your rows only.",
             )
         return
-    if write.kind == "MergeStmt":
-        raise CannotRewrite(
-            f'MERGE cannot write to "{shown}", which has masked columns or filtered rows',
-            "Use INSERT ... ON CONFLICT, UPDATE or DELETE.",
-        )
     if effect.masked:
         _mask_returning(splice, write, binding)
         _check_reads(write, effect.masked, shown, binding)
     if effect.filters:
-        if write.kind == "InsertStmt":
-            check_insert(splice, write, binding)
-            if write.body.get("onConflictClause", {}).get("action") == "ONCONFLICT_UPDATE":
-                guard_conflict(splice, write, binding)
-        else:
-            guard_rows(splice, write, binding)
+        _keep_inside(splice, write, binding)
 
 
-def _check_shape(write: Write, relation: Relation, shown: str, binding: Binding) -> None:
+def _keep_inside(splice: Splice, write: Write, binding: Binding) -> None:
+    if write.kind == "MergeStmt":
+        guard_merge(splice, write, binding)
+        return
+    if write.kind == "InsertStmt":
+        check_insert(splice, write, binding)
+        if write.body.get("onConflictClause", {}).get("action") != "ONCONFLICT_UPDATE":
+            return
+    place = place_of(splice, write)
+    guard_rows(splice, write, place, binding, checked=_guard_values(splice, write, place, binding))
+
+
+def _guard_values(splice: Splice, write: Write, place: Place, binding: Binding) -> bool:
+    """Checks what SET computes, where a plain condition over it would compute it twice; whether it did."""
+    targets = place.clause.get("targetList", []) if write.kind != "DeleteStmt" else []
+    wanted = filtered_columns(write.relation, binding)
+    hard = any(
+        target["ResTarget"].get("name") in wanted and not is_simple(target["ResTarget"]["val"])
+        for target in targets
+    )
+    begin = splice.tokens.find("SET", place.start, place.depth, place.end) if hard else None
+    if begin is None:
+        return False
+    ends = (splice.tokens.find(word, begin, place.depth, place.end) for word in ("FROM", "WHERE"))
+    stop = min((end for end in ends if end is not None), default=place.end)
+    guard_items(splice, write, set_items(splice, targets, begin + 1, stop, place.depth), binding)
+    return True
+
+
+def check_shape(relation: Relation, binding: Binding) -> None:
+    """Raises CannotRewrite for what cannot be written under its masks and filters at all."""
+    shown = ".".join(relation.path)
     if relation.kind in ("v", "m"):
         raise CannotRewrite(
             f'the view "{shown}" cannot be written: what lies beneath has masked columns or filtered rows',
@@ -77,6 +98,8 @@ def _check_shape(write: Write, relation: Relation, shown: str, binding: Binding)
             f'"{shown}" cannot be written: some of its partitions have masks or filters of their own',
             "Write to the partition itself.",
         )
+    if any(one.writes is WriteCheck.DENY for one in binding.effect(relation).filters):
+        raise CannotRewrite(f'"{shown}" cannot be written: its row filter allows reading only')
 
 
 # -- which columns are written -----------------------------------------------------------------
@@ -147,8 +170,7 @@ def _mask_returning(splice: Splice, write: Write, binding: Binding) -> None:
             continue
         texts = strings(node.get("fields"))
         if "A_Star" in node["fields"][-1]:
-            others = [*write.body.get("fromClause", []), *write.body.get("usingClause", [])]
-            if texts[-1:] in ((), (write.alias,)) and not (others and not texts):
+            if texts[-1:] in ((), (write.alias,)) and not (_others(write) and not texts):
                 _expand_star(splice, write, item, columns, binding)
             continue
         if texts[-1] in binding.effect(relation).masked and (len(texts) == 1 or texts[-2] in _own(write)):
@@ -161,6 +183,13 @@ def _mask_returning(splice: Splice, write: Write, binding: Binding) -> None:
             splice.replace_text(splice.tokens.items[index].start, end, f"({masked}){alias}")
             splice.replace_node(node, expression_tree(masked))
             splice.twin(target).setdefault("name", texts[-1])
+
+
+def _others(write: Write) -> list[Body]:
+    """What else a bare * shows."""
+    body = write.body
+    source = [body["sourceRelation"]] if "sourceRelation" in body else []
+    return [*body.get("fromClause", []), *body.get("usingClause", []), *source]
 
 
 def _expand_star(splice: Splice, write: Write, item: Body, columns: list[str], binding: Binding) -> None:
@@ -205,7 +234,8 @@ def _known_names(write: Write, binding: Binding) -> frozenset[str]:
 def _check_reads(write: Write, masked: frozenset[str], shown: str, binding: Binding) -> None:
     """Refuses every other place where the statement would read a masked column of its target."""
     known = _known_names(write, binding)
-    skip = {"withClause", "relation", "cols"} | ({"selectStmt"} if write.kind == "InsertStmt" else set())
+    skip = {"withClause", "relation", "cols", "sourceRelation"}
+    skip |= {"selectStmt"} if write.kind == "InsertStmt" else set()
     own = _own(write)
     handled = {
         id(node)
@@ -213,6 +243,12 @@ def _check_reads(write: Write, masked: frozenset[str], shown: str, binding: Bind
         if (node := item["ResTarget"].get("val", {}).get("ColumnRef")) and _is_plain(node, write, known)
     }
     rest = {field: value for field, value in write.body.items() if field not in skip}
+    if "mergeWhenClauses" in rest:  # what is inserted cannot see the target
+        rest["mergeWhenClauses"] = [
+            one
+            for one in rest["mergeWhenClauses"]
+            if one["MergeWhenClause"].get("commandType") != "CMD_INSERT"
+        ]
     for kind, node in walk("", rest):
         if kind == "ColumnRef" and id(node) not in handled and _reads(node, own, masked, known):
             raise CannotRewrite(
@@ -226,8 +262,7 @@ def _is_plain(node: Body, write: Write, known: frozenset[str]) -> bool:
     """Whether RETURNING shows this reference as it stands, so that its mask can stand there."""
     texts = strings(node.get("fields"))
     if "A_Star" in node["fields"][-1]:
-        others = [*write.body.get("fromClause", []), *write.body.get("usingClause", [])]
-        return texts[-1:] in ((), (write.alias,)) and not (others and not texts)
+        return texts[-1:] in ((), (write.alias,)) and not (_others(write) and not texts)
     if len(texts) > 1:
         return texts[-2] not in _own(write) or texts[-1] in known
     return texts[0] not in _own(write)

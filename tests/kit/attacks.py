@@ -887,7 +887,7 @@ FILTERED: dict[str, list[Script]] = {
         "SELECT * FROM orders TABLESAMPLE system (100)",
         "SELECT * FROM orders TABLESAMPLE bernoulli (60) REPEATABLE (3)",
         "SELECT * FROM orders WHERE ctid = '(0,7)'",
-        "SELECT ctid, xmin, tableoid FROM orders",
+        "SELECT ctid, tableoid FROM orders",
         "SELECT count(*) OVER (), row_number() OVER () FROM orders",
         "SELECT * FROM lines",
         "SELECT * FROM lines l JOIN orders o ON o.id = l.order_id",

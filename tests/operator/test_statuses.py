@@ -8,6 +8,7 @@ from typing import Any
 
 from tollhouse_core.api import Problem, parse_object
 from tollhouse_core.api.connection import Connection
+from tollhouse_core.privileges import Excess
 from tollhouse_operator.compiling import BundleOutcome, PolicyOutcome
 from tollhouse_operator.conditions import Finding, Reason, changed, conditions
 from tollhouse_operator.reports import Report, matched_counts, read_reports, stale
@@ -51,7 +52,7 @@ def facts(**changes: Any) -> ConnectionFacts:
     return ConnectionFacts(**{**values, **changes})
 
 
-def said(of: ConnectionFacts) -> dict[str, tuple[bool, str]]:
+def said(of: ConnectionFacts) -> dict[str, tuple[bool | None, str]]:
     return {one.type: (one.status, str(one.reason)) for one in connection_findings(connection(), of)}
 
 
@@ -61,6 +62,7 @@ def test_all_is_well() -> None:
         "Reconciling": (False, "UpToDate"),
         "Stalled": (False, "UpToDate"),
         "PoliciesCompiled": (True, "Compiled"),
+        "LeastPrivilege": (None, "NotInspected"),
     }
     assert connection_status(connection(), facts()) == {
         "protocol": "postgres",
@@ -69,6 +71,36 @@ def test_all_is_well() -> None:
         "proxies": {"ready": 2, "current": 2},
         "revision": "sha256:1",
     }
+
+
+def test_what_the_backend_role_may_do_too_much_is_told_once_with_its_sql() -> None:
+    too_much = Excess("app", "may make databases", "ALTER ROLE app NOCREATEDB;")
+    looked = (Report("a", "sha256:1", True), Report("b", "sha256:1", True, excess=()))
+    assert said(facts(reports=looked))["LeastPrivilege"] == (True, "NothingToSpare")
+    assert "excessPrivileges" not in connection_status(connection(), facts(reports=looked))
+    found = facts(reports=[Report(name, "sha256:1", True, excess=(too_much,)) for name in "ab"])
+    assert said(found)["LeastPrivilege"] == (False, "MoreThanNeeded")
+    assert connection_status(connection(), found)["excessPrivileges"] == [
+        {"role": "app", "what": "may make databases", "sql": "ALTER ROLE app NOCREATEDB;"}
+    ]
+    unknown = conditions(connection_findings(connection(), facts()), [], 3, NOW)
+    assert [one["status"] for one in unknown if one["type"] == "LeastPrivilege"] == ["Unknown"]
+
+
+def test_what_a_proxy_says_of_privileges_is_read_with_care() -> None:
+    def read(excess: object) -> Report | None:
+        text = json.dumps({"revision": "r", "ready": True, "excess": excess})
+        return next(iter(read_reports({"data": {"a": text}})), None)
+
+    long, short = ({"role": "app", "what": "x" * size, "sql": "y" * size} for size in (5000, 5))
+    found = read([long, *[short] * 99])
+    assert found is not None
+    assert found.excess is not None
+    assert (len(found.excess), len(found.excess[0].what), len(found.excess[0].sql)) == (64, 1024, 4096)
+    assert read([{"role": "app"}]) is None
+    missing = read(None)
+    assert missing is not None
+    assert missing.excess is None
 
 
 def test_a_proxy_on_an_older_revision_is_told() -> None:
@@ -105,7 +137,8 @@ def test_a_bad_policy_from_the_start_lets_nothing_through_and_says_so() -> None:
 
 def test_no_policy_at_all_is_said_plainly() -> None:
     found = connection_findings(connection(), facts(bundle=BundleOutcome(0, "sha256:1", "{}")))
-    assert found[-1].message == "no policy selects this Connection: every operation is refused"
+    compiled = next(one for one in found if one.type == "PoliciesCompiled")
+    assert compiled.message == "no policy selects this Connection: every operation is refused"
 
 
 def test_what_cannot_be_put_in_place_stalls() -> None:

@@ -29,19 +29,23 @@ class Reason(StrEnum):
     UP_TO_DATE = "UpToDate"
     SELECTS_NOTHING = "SelectsNothing"
     ACCEPTED = "Accepted"
+    NOTHING_TO_SPARE = "NothingToSpare"
+    MORE_THAN_NEEDED = "MoreThanNeeded"
+    NOT_INSPECTED = "NotInspected"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One condition without its times."""
+    """One condition without its times. `status` None: it is not known."""
 
     type: str
-    status: bool
+    status: bool | None
     reason: Reason
     message: str
 
 
 _MESSAGE_LIMIT = 8192
+_STATUS = {True: "True", False: "False", None: "Unknown"}
 
 
 def conditions(
@@ -51,7 +55,7 @@ def conditions(
     known = {condition.get("type"): condition for condition in before}
     written: list[dict[str, Any]] = []
     for finding in findings:
-        status = "True" if finding.status else "False"
+        status = _STATUS[finding.status]
         old = known.get(finding.type)
         kept = old.get("lastTransitionTime") if old is not None and old.get("status") == status else None
         condition: dict[str, Any] = {
@@ -74,7 +78,7 @@ def changed(findings: Sequence[Finding], before: Iterable[Mapping[str, Any]]) ->
     for finding in findings:
         old = known.get(finding.type)
         was = None if old is None else (old.get("status"), old.get("reason"), old.get("message"))
-        status = "True" if finding.status else "False"
+        status = _STATUS[finding.status]
         is_now = (status, str(finding.reason), finding.message[:_MESSAGE_LIMIT])
         if was != is_now and finding.type in {"Ready", "Stalled"}:
             news.append(finding)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from tollhouse_core.privileges import Excess
 from tollhouse_operator.manifests.naming import Manifest
 
 STALE_AFTER = timedelta(minutes=5)
@@ -25,16 +26,19 @@ class Report:
     at: datetime | None = None
     matched: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    excess: tuple[Excess, ...] | None = None
 
 
 LARGEST_REPORT = 256 * 1024
+MOST_EXCESS = 64
 _MOST_COUNTED = 2**53
 
 
 def read_reports(config_map: Manifest | None) -> tuple[Report, ...]:
     """The readable reports. What a proxy wrote is not trusted to be well formed."""
     data = (config_map or {}).get("data") or {}
-    return tuple(report for key, text in sorted(data.items()) if (report := _read(key, text)) is not None)
+    read = (read_report(key, text) for key, text in sorted(data.items()))
+    return tuple(report for report in read if report is not None)
 
 
 def stale(
@@ -65,7 +69,8 @@ def matched_counts(reports: Iterable[Report], policy: str) -> dict[str, dict[str
     return {rule: dict(sorted(counts.items())) for rule, counts in sorted(totals.items())}
 
 
-def _read(key: str, text: str) -> Report | None:
+def read_report(key: str, text: str) -> Report | None:
+    """One report; None where it cannot be read."""
     if len(text) > LARGEST_REPORT:
         return None
     try:
@@ -77,9 +82,18 @@ def _read(key: str, text: str) -> Report | None:
             at=_time(value.get("at")),
             matched=_counts(value.get("matched") or {}),
             warnings=tuple(str(words)[:1024] for words in value.get("warnings") or ())[:8],
+            excess=_excess(value.get("excess")),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _excess(value: Any) -> tuple[Excess, ...] | None:
+    if value is None:
+        return None
+    return tuple(
+        Excess(str(one["role"])[:256], str(one["what"])[:1024], str(one["sql"])[:4096]) for one in value
+    )[:MOST_EXCESS]
 
 
 def _counts(value: Mapping[str, Any]) -> dict[str, dict[str, int]]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from tollhouse_core.api import Problem
 from tollhouse_core.api.connection import Connection
+from tollhouse_core.privileges import Excess
 from tollhouse_operator.compiling import BundleOutcome, PolicyOutcome
 from tollhouse_operator.conditions import Finding, Reason
 from tollhouse_operator.manifests.naming import Manifest, client_port, names_of
-from tollhouse_operator.reports import Report
+from tollhouse_operator.reports import MOST_EXCESS, Report
 
 _SHOWN = 8
 
@@ -40,14 +41,21 @@ class ConnectionFacts:
         """How many of all proxies run the revision in force."""
         return sum(report.revision == self.in_force for report in self.reports if self.in_force)
 
+    @property
+    def excess(self) -> tuple[Excess, ...] | None:
+        """What the backend's roles may do beyond the policies' needs; None: no proxy has looked yet."""
+        told = [report.excess for report in self.reports if report.excess is not None]
+        return tuple(dict.fromkeys(one for each in told for one in each))[:MOST_EXCESS] if told else None
+
 
 def connection_findings(connection: Connection, facts: ConnectionFacts) -> tuple[Finding, ...]:
-    """Ready, Reconciling, Stalled, PoliciesCompiled."""
+    """Ready, Reconciling, Stalled, PoliciesCompiled, LeastPrivilege."""
     return (
         _ready(connection, facts),
         _reconciling(connection, facts),
         _stalled(facts),
         _compiled(facts),
+        _least_privilege(facts),
     )
 
 
@@ -65,6 +73,10 @@ def connection_status(connection: Connection, facts: ConnectionFacts) -> dict[st
         status["revision"] = facts.in_force
     if warnings:
         status["warnings"] = warnings[:32]
+    if facts.excess:
+        status["excessPrivileges"] = [
+            {"role": one.role, "what": one.what, "sql": one.sql} for one in facts.excess
+        ]
     return status
 
 
@@ -143,3 +155,17 @@ def _compiled(facts: ConnectionFacts) -> Finding:
     if not count:
         words = "no policy selects this Connection: every operation is refused"
     return Finding("PoliciesCompiled", True, Reason.COMPILED, words)
+
+
+def _least_privilege(facts: ConnectionFacts) -> Finding:
+    found = facts.excess
+    if found is None:
+        words = "no proxy has looked at the backend role's privileges yet"
+        return Finding("LeastPrivilege", None, Reason.NOT_INSPECTED, words)
+    if not found:
+        words = "the backend role may do nothing that the policies do not need"
+        return Finding("LeastPrivilege", True, Reason.NOTHING_TO_SPARE, words)
+    shown = "; ".join(f'"{one.role}" {one.what}' for one in found[:3])
+    more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+    words = f"{shown}{more}. status.excessPrivileges has the SQL that takes it away."
+    return Finding("LeastPrivilege", False, Reason.MORE_THAN_NEEDED, words)

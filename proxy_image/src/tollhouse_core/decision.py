@@ -102,12 +102,17 @@ class SessionTerms:
 
 @dataclass(frozen=True, slots=True)
 class Obligations:
-    """What an allowed operation must still obey."""
+    """What an allowed operation must still obey.
+
+    `elsewhere`: some column mask or row filter is about this identity, whether or not it binds here, so that
+    what a name stands for must not change unseen.
+    """
 
     columns: tuple[ColumnMask, ...] = ()
     filters: tuple[RowFilter, ...] = ()
     content: tuple[ContentMask, ...] = ()
     limits: tuple[Limit, ...] = ()
+    elsewhere: bool = False
 
     @property
     def touches_data(self) -> bool:

@@ -27,6 +27,7 @@ from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.in_force import InForce
+from tollhouse_proxy.inspecting import Circumstances, Inspector
 from tollhouse_proxy.ports.stores import BundleStore, StoreRefused
 from tollhouse_proxy.reporting import Reporter
 from tollhouse_proxy.serving import Serving
@@ -84,11 +85,17 @@ async def serve(settings: Settings) -> None:
         clock = SystemClock()
         house = House(in_force, stores.approvals, sink, clock, LimitBook(), counters, settings.instance)
         serving = Serving(settings, stores, house, Gate(house), sink)
-        reporter = Reporter(settings.instance, in_force, counters, stores.reports, serving)
+        inspector = Inspector(Circumstances(lambda: serving.standing, serving.credentials, clock))
+        reporter = Reporter(
+            settings.instance, in_force, counters, stores.reports, serving, lambda: inspector.found
+        )
+        in_force.listen(lambda _: inspector.moved())
         try:
             await serving.start()
-            async with reporter:
+            async with reporter, asyncio.TaskGroup() as beside:
+                inspecting = beside.create_task(inspector.inspect_on())
                 await stop.wait()
+                inspecting.cancel()
                 log.info("stopping: sessions are ended within %g seconds", settings.drain_seconds)
                 await serving.drain()
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,8 @@ from tollhouse_core.clock import Clock
 from tollhouse_core.decision import Obligations
 from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
+from tollhouse_core.policy.rules import Rule
+from tollhouse_core.privileges import Excess
 from tollhouse_proxy.exchange import MachineFactory, Target, TlsMode
 from tollhouse_proxy.ports.aside import Aside
 from tollhouse_proxy.ports.judging import Gate
@@ -20,10 +22,16 @@ from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
 from tollhouse_proxy.protocols.postgres.conversation import Surroundings
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.factory import PostgresFactory
+from tollhouse_proxy.protocols.postgres.privileges import QUESTIONS, Rows, excess
 from tollhouse_proxy.protocols.postgres.served import Asks, Served
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
-from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, SessionSettings, Statement
+from tollhouse_proxy.protocols.postgres.sql.statement import (
+    CannotRewrite,
+    NotUnderstood,
+    SessionSettings,
+    Statement,
+)
 from tollhouse_proxy.protocols.postgres.sql_dialect import sql_dialect
 
 
@@ -51,11 +59,13 @@ class Foundation:
 class Explained:
     """Machines that are watched: `operations()` are those they made of the statements they read, and
     `rewritten(operation, obligations)` is the text that would be sent for one. It raises ValueError, with
-    words, where the obligations cannot be kept."""
+    words, where the obligations cannot be kept. `pieces` are the statements of a text, to be read each by
+    itself; the text as it is where it cannot be told apart."""
 
     factory: MachineFactory
     operations: Callable[[], Sequence[Operation]]
     rewritten: Callable[[Operation, Obligations], str]
+    pieces: Callable[[str], Sequence[str]]
 
 
 def _postgres(foundation: Foundation) -> MachineFactory:
@@ -99,10 +109,17 @@ def _postgres_explained(foundation: Foundation) -> Explained:
         except CannotRewrite as error:
             raise ValueError(f"{error.message} {error.hint}".strip()) from None
 
+    def pieces(text: str) -> Sequence[str]:
+        try:
+            return [piece for piece, _ in dialect.split(text)] or [text]
+        except NotUnderstood:
+            return [text]
+
     return Explained(
         factory=_postgres_machines(foundation, replace(dialect, understand=understand)),
         operations=lambda: [one.operation for one in seen],
         rewritten=rewritten,
+        pieces=pieces,
     )
 
 
@@ -135,8 +152,18 @@ def _served_postgres(standing: Standing) -> Served | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a backend's role may do: questions by name (each one statement), and what of the answers is more
+    than rules need."""
+
+    questions: Mapping[str, str]
+    excess: Callable[[Mapping[str, Rows], Iterable[Rule]], tuple[Excess, ...]]
+
+
 PROTOCOLS: Mapping[str, Callable[[Foundation], MachineFactory]] = {"postgres": _postgres}
 EXPLAINED: Mapping[str, Callable[[Foundation], Explained]] = {"postgres": _postgres_explained}
+INSPECTIONS: Mapping[str, Inspection] = {"postgres": Inspection(QUESTIONS, excess)}
 
 
 def shown_keys() -> MaskKeys:

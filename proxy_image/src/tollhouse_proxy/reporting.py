@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol
 
+from tollhouse_core.privileges import Excess
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.in_force import InForce
 from tollhouse_proxy.ports.stores import ProxyReport, ReportStore, StoreRefused, StoreUnavailable
@@ -43,13 +45,20 @@ class Reporter:
     """
 
     def __init__(
-        self, instance: str, in_force: InForce, counters: Counters, store: ReportStore, serving: Reported
+        self,
+        instance: str,
+        in_force: InForce,
+        counters: Counters,
+        store: ReportStore,
+        serving: Reported,
+        excess: Callable[[], Sequence[Excess] | None] = lambda: None,
     ) -> None:
         self._instance = instance
         self._in_force = in_force
         self._counters = counters
         self._store = store
         self._serving = serving
+        self._excess = excess
         self._changed = asyncio.Event()
         self._told: ProxyReport | None = None
         self._told_at = 0.0
@@ -89,6 +98,7 @@ class Reporter:
             sessions=self._counters.sessions_open,
             matched=self._counters.matched(),
             warnings=self._warnings(),
+            excess=self._excess(),
         )
         now = asyncio.get_running_loop().time()
         if report == self._told and now - self._told_at < AGAIN_SECONDS:

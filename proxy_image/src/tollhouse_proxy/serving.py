@@ -85,6 +85,15 @@ class Serving:
         return audit + tuple(self._prover.warnings)
 
     @property
+    def standing(self) -> Standing | None:
+        """The bundle that is served, None while nobody can be."""
+        return self._standing
+
+    def credentials(self, role: str) -> CredentialSource:
+        """Where a session of that role borrows. Raises CredentialUnavailable."""
+        return self._credentials.of(role)
+
+    @property
     def port(self) -> int:
         """The port that clients connect to."""
         return self._listener.port if self._listener else 0

@@ -163,6 +163,17 @@ def test_agents_see_the_rows_of_their_own_tenant_only(shared: Path, tenant: int,
         assert [row[0] for row in rows] == ids
 
 
+def test_what_the_backend_role_may_do_too_much_is_told(shared: Path) -> None:
+    def told() -> subprocess.CompletedProcess[str]:
+        command = [*CLI, "privileges", "--dir", str(shared), "-o", "json"]
+        return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+
+    until(lambda: told().returncode == 1)
+    found = json.loads(told().stdout)["default/shop-db"]
+    assert any("query_to_xml" in one["sql"] and "FROM PUBLIC" in one["sql"] for one in found)
+    assert not any("superuser" in one["what"] for one in found)
+
+
 def test_edits_bite_and_broken_files_leave_the_last_good_policy(folder: Path) -> None:
     policies = folder / "policies.yaml"
     before = policies.read_text()

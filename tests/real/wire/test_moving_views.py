@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import LiteralString
 
 import psycopg
 import pytest
 
 from kit.postgres import Postgres
+from kit.wait import until
 from kit.wire_world import RULE, ScriptedJudge, WireWorld
 from tollhouse_core.decision import ColumnMask, Obligations, Verdict
 from tollhouse_core.masks import Nullify
@@ -99,3 +102,57 @@ def test_a_transaction_that_cannot_see_it_is_told_to_begin_anew(
         body(reader)
     reader.rollback()
     assert body(reader) is None
+
+
+def masks_them_elsewhere(judge: ScriptedJudge, operation: Operation) -> Verdict:
+    touched = any(one.path == CUSTOMERS for one in operation.resources)
+    return judge.permit(operation, replace(MASKED if touched else Obligations(), elsewhere=True))
+
+
+TOGETHER: tuple[LiteralString, ...] = (
+    READ,
+    "SELECT s.body FROM public.shown AS s JOIN notes USING (id) WHERE s.body LIKE '%'",
+    "WITH w AS (TABLE shown) SELECT body FROM w",
+    "SELECT (SELECT body FROM above LIMIT 1)",
+    "UPDATE shown SET id = id WHERE body LIKE 'c%' RETURNING body",
+    "DECLARE c CURSOR FOR SELECT body FROM shown; FETCH ALL FROM c",
+)
+
+
+@pytest.mark.parametrize("sql", TOGETHER)
+def test_one_made_anew_between_two_statements_of_one_text_is_not_read(
+    sql: LiteralString, world: WireWorld, maker: psycopg.Connection, reader: psycopg.Connection
+) -> None:
+    world.gate.deciding = masks_them_elsewhere
+    maker.execute("CREATE OR REPLACE VIEW above AS SELECT id, body FROM shown")
+    with psycopg.connect(world.server.dsn(world.database), autocommit=True) as dba:
+        assert reader.execute(f"BEGIN; {sql}; COMMIT").rowcount >= -1
+        dba.execute("SELECT pg_advisory_lock(77)")
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(reader.execute, f"BEGIN; SELECT pg_advisory_lock(77); {sql}")
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            try:
+                until(lambda: dba.execute(waiting).fetchone() == (1,), what="the reader waits")
+                dba.execute(UNCOVERING)
+            finally:
+                dba.execute("SELECT pg_advisory_unlock(77)")
+            with pytest.raises(psycopg.errors.SerializationFailure, match="a view has changed"):
+                read.result(10)
+        reader.execute("ROLLBACK; SELECT pg_advisory_unlock_all()")
+        assert body(reader) is None
+
+
+def test_views_that_stay_as_they_are_show_what_they_always_do(
+    world: WireWorld, maker: psycopg.Connection, reader: psycopg.Connection
+) -> None:
+    world.gate.deciding = masks_them_elsewhere
+    with psycopg.connect(world.server.dsn(world.database)) as direct:
+        for sql in (
+            READ,
+            "SELECT * FROM shown",
+            "SELECT public.shown.id FROM shown",
+            "SELECT s.x FROM shown s (x) FOR UPDATE",
+            "UPDATE shown SET id = id RETURNING *",
+        ):
+            assert reader.execute(sql.encode()).fetchall() == direct.execute(sql.encode()).fetchall()
+            direct.rollback()

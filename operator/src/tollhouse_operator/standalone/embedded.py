@@ -27,6 +27,7 @@ from tollhouse_operator.standalone.layout import replace_file
 NOBODY = 65534
 """PostgreSQL refuses to run as root; there it runs as nobody."""
 START_SECONDS = 30.0
+_PRESENT = frozenset({"postgres", "template1"})
 _PREFIX = "tollhouse-postgres-"
 SETTINGS = """\
 listen_addresses = '127.0.0.1'
@@ -69,12 +70,24 @@ class EmbeddedPostgres:
         await self._psql(database, _role(role, login.password))
         return login
 
+    async def load(self, database: str, statements: str, role: str) -> tuple[Login, list[str]]:
+        """Makes the database and the role and runs the statements, going on after those that fail; what the
+        server said of these. Raises EmbeddedFailed."""
+        login = Login(role, Secret(secrets.token_urlsafe(24)))
+        if database not in _PRESENT:
+            await self._psql("postgres", f"CREATE DATABASE {quoted(database)};")
+        said = await self._psql(database, statements, go_on=True)
+        await self._psql(database, _role(role, login.password))
+        return login, [line.split("ERROR:", 1)[1].strip() for line in said.splitlines() if "ERROR:" in line]
+
     async def stop(self) -> None:
         """Ends the server and removes its folder."""
         await self._child.stop(seconds=5)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    async def _psql(self, database: str, statements: str, file: Path | None = None) -> None:
+    async def _psql(
+        self, database: str, statements: str, file: Path | None = None, *, go_on: bool = False
+    ) -> str:
         # The statements go in by standard input: process arguments are everybody's to read.
         environment = {
             **_environment(self._folder),
@@ -86,7 +99,7 @@ class EmbeddedPostgres:
         }
         process = await asyncio.create_subprocess_exec(
             self._programs / "psql",
-            *("-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"),
+            *("-X", "-q", "-v", f"ON_ERROR_STOP={0 if go_on else 1}", "-f", "-"),
             env=environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
@@ -96,6 +109,7 @@ class EmbeddedPostgres:
         if process.returncode:
             said = errors.decode(errors="replace").strip().replace("psql:<stdin>:", "line ")
             raise EmbeddedFailed(f"{file}: {said}" if file else f"the embedded database: {said}")
+        return errors.decode(errors="replace")
 
 
 def installed_programs() -> Path | None:

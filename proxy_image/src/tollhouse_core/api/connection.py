@@ -223,6 +223,16 @@ class ProxyCounts(ApiModel):
     )
 
 
+class ExcessPrivilege(ApiModel):
+    """One thing that a backend role may do though no policy needs it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    role: str = Field(max_length=256, description="The backend's role.")
+    what: str = Field(max_length=1024, description="What it may do.")
+    sql: str = Field(default="", max_length=4096, description="The SQL that takes it away.")
+
+
 class ConnectionStatus(Status):
     """What is."""
 
@@ -240,8 +250,13 @@ class ConnectionStatus(Status):
     warnings: tuple[Annotated[str, Field(max_length=1024)], ...] = Field(
         default=(),
         max_length=32,
-        description="What should be put right though it hinders nothing, such as a backend role that may "
-        "do more than the policies need.",
+        description="What should be put right though it hinders nothing.",
+    )
+    excess_privileges: tuple[ExcessPrivilege, ...] = Field(
+        default=(),
+        max_length=64,
+        description="What the backend's roles may do though no policy needs it, the worst first; see the "
+        "condition LeastPrivilege. Looked at when a proxy starts, when policies change, and every hour.",
     )
 
 

@@ -174,7 +174,9 @@ def _obligations(
         content = tuple(
             content_masks(rule for rule in mine.content_masks if thought.binds_quietly(rule.head, "mask"))
         )
-    return Obligations(tuple(columns), without_duplicates(filters) if filters else (), content, limits)
+    elsewhere = bool(mine.column_masks or mine.filters)
+    kept = without_duplicates(filters) if filters else ()
+    return Obligations(tuple(columns), kept, content, limits, elsewhere)
 
 
 def _columns(thought: Deliberation, resource: Resource, obliging: ResourceRules) -> list[ColumnMask]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tollhouse_core.api.connection import ProxyTlsMode
 from tollhouse_core.identity import Identity, OnBehalfOf, Proof, ServiceAccountName
 from tollhouse_core.policy.bundle import BadBundle, PolicyBundle
 from tollhouse_core.secret import Secret
@@ -22,8 +21,8 @@ from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
 from tollhouse_proxy.adapters.folder import folder_stores
 from tollhouse_proxy.backend_ca import backend_ca
 from tollhouse_proxy.explaining.account import account_of, as_text
-from tollhouse_proxy.explaining.asking import NotAnswered, ask
 from tollhouse_proxy.explaining.dry import DryGate
+from tollhouse_proxy.loopback import NotAnswered, ask, plain
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
 from tollhouse_proxy.registry import EXPLAINED, Foundation, Standing, shown_keys
 from tollhouse_proxy.runtime.serving import RuntimeSettings, Serving
@@ -55,12 +54,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--as", dest="subjects", action="append", default=[])
     parser.add_argument("--claim", dest="claims", action="append", default=[])
     parser.add_argument("--output", choices=("text", "json"), default="text")
-    parser.add_argument("--sql", required=True)
+    said = parser.add_mutually_exclusive_group(required=True)
+    said.add_argument("--sql")
+    said.add_argument("--sql-file", type=Path)
     given = parser.parse_args(arguments)
     try:
         bundle = PolicyBundle.from_json(given.bundle.read_text(), LANGUAGES)
         identity = identity_of(given.subjects, given.claims)
-        account = asyncio.run(explain(bundle, identity, given.sql, given.folder))
+        text = given.sql if given.sql_file is None else given.sql_file.read_text()
+        account = asyncio.run(explain(bundle, identity, text, given.folder))
     except (BadArguments, BadBundle) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return USAGE
@@ -126,7 +128,8 @@ async def explain(bundle: PolicyBundle, identity: Identity, sql: str, folder: Pa
     serving = Serving(RuntimeSettings("127.0.0.1", 0), parts)
     await serving.start()
     try:
-        await ask(serving.port, sql)
+        for piece in explained.pieces(sql):
+            await ask(serving.port, piece)
         gate.judge_rest(explained.operations())
     finally:
         await serving.drain(0)
@@ -137,15 +140,3 @@ async def explain(bundle: PolicyBundle, identity: Identity, sql: str, folder: Pa
         "identity": {"name": identity.name, "groups": list(identity.groups), "claims": dict(identity.claims)},
         "operations": [account_of(item, explained.rewritten) for item in gate.judged],
     }
-
-
-def plain(bundle: PolicyBundle) -> PolicyBundle:
-    """The same bundle for our own client, which comes over loopback and speaks no TLS."""
-    connection = bundle.connection
-    tls = connection.spec.proxy.tls.model_copy(update={"mode": ProxyTlsMode.DISABLE})
-    proxy = connection.spec.proxy.model_copy(update={"tls": tls})
-    changed: dict[str, object] = {"proxy": proxy}
-    if connection.spec.postgres is not None:  # the Connection's own credentials explain for every role
-        changed["postgres"] = connection.spec.postgres.model_copy(update={"roles": {}})
-    spec = connection.spec.model_copy(update=changed)
-    return replace(bundle, connection=connection.model_copy(update={"spec": spec}))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tollhouse_core.api.approval_request import ApprovalRequest, Phase
+from tollhouse_core.privileges import Excess
 from tollhouse_core.stores import SecretStore, StoreRefused, StoreUnavailable
 
 __all__ = [
@@ -70,6 +71,8 @@ class ProxyReport:
     matched: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """policy/rule -> {"enforced" | "warned" | "shadowed": count}"""
     warnings: Sequence[str] = ()
+    excess: Sequence[Excess] | None = None
+    """What the backend's role may do beyond the policies' needs; None: not looked at yet."""
 
 
 class ReportStore(Protocol):

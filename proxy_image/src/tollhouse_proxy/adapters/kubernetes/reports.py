@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from tollhouse_proxy.adapters.kubernetes.client import Api, NotFound
@@ -40,5 +41,6 @@ def report_document(report: ProxyReport, at: datetime) -> Mapping[str, object]:
         "sessions": report.sessions,
         "matched": {rule: dict(counts) for rule, counts in report.matched.items()},
         "warnings": list(report.warnings),
+        "excess": None if report.excess is None else [asdict(one) for one in report.excess],
         "at": at.isoformat(timespec="seconds"),
     }

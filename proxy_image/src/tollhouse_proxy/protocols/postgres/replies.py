@@ -18,7 +18,7 @@ from tollhouse_proxy.protocols.postgres.wire.backend import (
     RowDescription,
 )
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
-from tollhouse_proxy.protocols.postgres.withheld import passed_on, quotes_row, reading_of
+from tollhouse_proxy.protocols.postgres.withheld import passed_on, quotes_row, reading_of, view_changed
 
 SWALLOW = b""
 _PINNED = {"client_encoding": {"UTF8"}, "standard_conforming_strings": {"on"}}
@@ -283,7 +283,7 @@ class Replies:
         if head is None or head.kind is Kind.SYNC:
             raise BackendBroke("the backend reports an error that belongs to nothing")
         self._state.copy_in = False
-        if self._state.path_unconfirmed:
+        if self._state.path_unconfirmed or view_changed(report):
             self._state.dirty = True
         words = self._words(head, report)
         self._fail(head, code)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tollhouse_core.operation import Access, AccessKind, Operation, Verb
 from tollhouse_proxy.protocols.postgres.ledger import Positions
-from tollhouse_proxy.protocols.postgres.sql.guards import OUTSIDE_FILTER
+from tollhouse_proxy.protocols.postgres.sql.guards import OUTSIDE_FILTER, VIEW_CHANGED
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
 
 _WITHHELD = "Details are withheld: the statement touches masked or filtered data."
@@ -71,6 +71,8 @@ def passed_on(
 ) -> Report:
     """The report for the client. `whole_rows`: it may show the row that failed."""
     fields = dict(report.fields)
+    if view_changed(report):
+        return Report(report.kind, _moved(report))
     if guarded:
         fields = _anew(report)
     elif quotes_row(report) and not whole_rows:
@@ -96,6 +98,17 @@ def reading_of(operation: Operation, report: Report) -> Operation | None:
         return None
     reads = {Access(Verb.READ, AccessKind.TABLE, "Select", one.path, one.also) for one in touched}
     return replace(operation, action="SELECT", accesses=tuple(reads))
+
+
+def view_changed(report: Report) -> bool:
+    """Whether a view was not what it was when the statement was judged."""
+    return VIEW_CHANGED in report.fields.get("M", "")
+
+
+def _moved(report: Report) -> dict[str, str]:
+    severity = {key: report.fields[key] for key in "SV" if key in report.fields}
+    said = "a view has changed while the statement was on its way"
+    return {**severity, "C": "40001", "M": said, "H": "Run it again: it is judged anew."}
 
 
 def _anew(report: Report) -> dict[str, str]:

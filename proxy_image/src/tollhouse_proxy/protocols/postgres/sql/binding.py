@@ -52,6 +52,8 @@ class Binding:
 
     def __init__(self, obligations: Obligations, names: Names, keys: MaskKeys) -> None:
         self.names = names
+        self.wary = obligations.elsewhere
+        """Whether views that nothing binds to must be what they were when they were judged."""
         self.catalog: Catalog = names.catalog
         self.masker = Masker(self.catalog, keys)
         self._masks: dict[Path, list[ColumnMask]] = {}

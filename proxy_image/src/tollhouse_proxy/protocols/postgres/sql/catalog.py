@@ -325,7 +325,13 @@ class Catalog:
     def definition(self, oid: int) -> str | None:
         """The SELECT of a view or materialised view, every name outside pg_catalog qualified."""
         row = self.rows["views"].rows.get(str(oid))
-        return row[1].strip().rstrip(";") if row is not None and row[1] is not None else None
+        text = row[-1] if row is not None else None
+        return text.strip().rstrip(";") if text is not None else None
+
+    def rule_version(self, oid: int) -> str | None:
+        """The transaction that made the view's definition what it is, as the server has it in xmin."""
+        row = self.rows["views"].rows.get(str(oid))
+        return row[1] if row is not None and len(row) > 2 else None
 
     @property
     def _family(self) -> tuple[Mapping[int, list[int]], Mapping[int, list[int]]]:

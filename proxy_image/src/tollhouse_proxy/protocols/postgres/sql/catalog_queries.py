@@ -165,7 +165,9 @@ SECTIONS: Mapping[str, Query] = {
         printed=True,
     ),
     "views": Query(
-        columns=f"""c.oid::text, CASE WHEN emptied.done IS NOT NULL AND {_NO_FREE_VIEW}
+        columns=f"""c.oid::text,
+  (SELECT w.xmin::text FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.rulename = '_RETURN'),
+  CASE WHEN emptied.done IS NOT NULL AND {_NO_FREE_VIEW}
     THEN pg_catalog.pg_get_viewdef(c.oid) END""",
         source="FROM emptied, pg_catalog.pg_class c\n"
         f"WHERE c.relkind IN ('v', 'm') AND c.relnamespace <> 11\n"

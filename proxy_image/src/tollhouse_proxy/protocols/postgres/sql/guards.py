@@ -140,6 +140,10 @@ def filtered_columns(relation: Relation, binding: Binding) -> set[str]:
     }
 
 
+VIEW_CHANGED = "tollhouse: a view has changed on the way"
+"""Stands in the error's message (SQLSTATE 22P02) where another definition was met than was judged."""
+
+
 def outside_error(value: str) -> str:
     """A boolean that always raises; `value` is some column, so that no planner runs it early."""
     empty = call("left", cast(value, "pg_catalog.text"), "0")

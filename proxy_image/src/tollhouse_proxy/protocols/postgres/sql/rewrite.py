@@ -20,6 +20,7 @@ from .sources import qualify, weave
 from .splice import Splice
 from .statement import CannotRewrite, Rewritten, SessionSettings, Statement
 from .understand import Plan
+from .unmoved import must_stay
 from .writes import rewrite_writes
 
 __all__ = ["rewrite"]
@@ -46,10 +47,13 @@ def rewrite(
     if not isinstance(plan, Plan):
         raise CannotRewrite("the statement was not understood here")
     unchanged = Rewritten(statement.text)
-    if not obligations.columns and not obligations.filters:
+    bound = bool(obligations.columns or obligations.filters)
+    if not bound and not (obligations.elsewhere and _reads_views(plan)):
         return unchanged
     if not _same_circumstances(plan.names, catalog, settings):
         raise CannotRewrite("the statement was understood under other circumstances", "Send it again.")
+    if not bound:
+        return _kept(statement, plan, _binding(obligations, plan.names, keys))
     if (
         statement.tag == "EXPLAIN"
         and plan.kind == "ExplainStmt"
@@ -75,8 +79,26 @@ def rewrite(
     if not touched:
         if binding.unknown(plan.found.relations.values()):
             raise CannotRewrite("a mask or filter binds to a relation this statement does not touch")
-        return unchanged
+        return _kept(statement, plan, binding) if _reads_views(plan) and binding.wary else unchanged
     return _rewrite(statement, plan, binding, touched)
+
+
+def _reads_views(plan: Plan) -> bool:
+    """Whether views are read by name where their definition could change before the server reads it."""
+    found = plan.found
+    stored = plan.kind == "CreateTableAsStmt" and plan.body.get("objtype") == "OBJECT_MATVIEW"
+    if plan.kind not in _QUERIES | _CARRIERS | {"CopyStmt"} or stored:
+        return False
+    relations = [*(one.relation for one in found.sources), *(one.relation for one in found.writes)]
+    return any(must_stay(one) for one in relations)
+
+
+def _kept(statement: Statement, plan: Plan, binding: Binding) -> Rewritten:
+    """Nothing binds here; what views show must still be what was judged."""
+    splice = Splice(statement.text, plan.kind, plan.body)
+    _rewrite_query(splice, plan.found, binding)
+    text, edits = splice.finish()
+    return Rewritten(text, edits)
 
 
 def _filtered(relations: Iterable[Relation], binding: Binding) -> bool:
@@ -97,7 +119,7 @@ def _binding(obligations: Obligations, names: Names, keys: MaskKeys) -> Binding:
     identity values share it."""
     key = (
         "binding",
-        repr((obligations.columns, obligations.filters)),
+        repr((obligations.columns, obligations.filters, obligations.elsewhere)),
         names.path,
         names.settings.default_schema,
         keys,

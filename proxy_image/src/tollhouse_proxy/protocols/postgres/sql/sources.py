@@ -19,6 +19,7 @@ from .quoting import columns, name, relation_name
 from .reader import Reader, Scope, under_empty_path, view_tree
 from .splice import Splice, bare, expression_tree, from_tree
 from .statement import CannotRewrite
+from .unmoved import must_stay, unmoved_sql
 
 _MAX_VIEW_DEPTH = 24
 _MAX_SOURCE = 120_000
@@ -122,14 +123,17 @@ def weave(splice: Splice, sources: list[Source], binding: Binding, depth: int = 
 
     Returns the sources that were replaced.
     """
-    touched = []
+    touched, kept = [], []
     for source in sources:
         if binding.touches(source.relation):
             _replace(splice, source, binding, depth)
             touched.append(source)
+        elif binding.wary and must_stay(source.relation):
+            _put(splice, source, unmoved_sql(source.relation, binding))
+            kept.append(source)
         elif "schemaname" not in source.node:
             qualify(splice, source.node, source.relation)
-    _strip_schemas(splice, touched)
+    _strip_schemas(splice, touched + kept)
     for source in touched:
         _complete_grouping(splice, source, binding)
     return touched
@@ -151,6 +155,15 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
     keys = _keys(source, binding, made)
     if keys:
         made = f"{made[: -len(_BARRIER)]} AND {' AND '.join(keys)}{_BARRIER}"
+    key = (source.relation.oid, only, extra, source.alias)
+    tree = None if keys or sample else binding.trees.get(key)
+    tree = _put(splice, source, made, tree)
+    if not keys and not sample:
+        binding.trees[key] = tree
+
+
+def _put(splice: Splice, source: Source, made: str, tree: Body | None = None) -> Body:
+    """Puts a sub-select in the place of a relation; its bare tree, which is `tree` where that is known."""
     start, end, word_before = _extent(splice, source.node)
     alias = "" if "alias" in source.node else f" AS {name(source.node['relname'])}"
     lead = ""
@@ -158,16 +171,12 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
         lead = "SELECT * FROM "
         start = splice.tokens.items[splice.tokens.at(source.location) - 1].start
     splice.replace_text(start, end, f"{lead}{made}{alias}")
-    key = (source.relation.oid, only, extra, source.alias)
-    if keys or sample:
-        tree = from_tree(f"{made} AS {name(source.alias)}")["RangeSubselect"]
-    else:
-        if key not in binding.trees:
-            binding.trees[key] = bare(from_tree(f"{made} AS {name(source.alias)}"))
-        tree = binding.trees[key]["RangeSubselect"]
+    tree = tree or bare(from_tree(f"{made} AS {name(source.alias)}"))
+    shown = tree["RangeSubselect"]
     if "alias" in source.node:
-        tree = {**tree, "alias": source.node["alias"]}
-    splice.replace_node(source.sample or source.node, {"RangeSubselect": tree})
+        shown = {**shown, "alias": source.node["alias"]}
+    splice.replace_node(source.sample or source.node, {"RangeSubselect": shown})
+    return tree
 
 
 _BARRIER = " OFFSET 0)"

@@ -22,6 +22,7 @@ from .nodes import SYSTEM_COLUMNS, Body, strings, walk, wrapped
 from .quoting import name
 from .splice import Splice, expression_tree
 from .statement import CannotRewrite
+from .unmoved import keep_target, must_stay
 
 
 def rewrite_writes(splice: Splice, writes: list[Write], binding: Binding) -> None:
@@ -31,6 +32,8 @@ def rewrite_writes(splice: Splice, writes: list[Write], binding: Binding) -> Non
             continue
         if write.kind in ("InsertStmt", "UpdateStmt", "MergeStmt"):
             check_written_columns(write.relation, _written(write, binding), binding)
+        if binding.wary and must_stay(write.relation) and not binding.touches(write.relation):
+            keep_target(splice, write, binding)
         if binding.touches(write.relation):
             _rewrite_write(splice, write, binding)
 

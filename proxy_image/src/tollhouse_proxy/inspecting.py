@@ -190,6 +190,13 @@ class _QuestionJudge:
     def again(self, permitted: Permitted, operation: Operation) -> None:
         return
 
+    @property
+    def principal(self) -> str:
+        return ""
+
+    def standing(self, permitted: Permitted, operation: Operation) -> None:
+        return
+
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         return None
 

@@ -3,6 +3,7 @@ system columns (ctid, xmin, tableoid ...) that a sub-select does not have by its
 
 from __future__ import annotations
 
+from .catalog import Relation
 from .findings import Source
 from .nodes import SYSTEM_COLUMNS, strings, walk, wrapped
 from .splice import Splice
@@ -11,12 +12,18 @@ from .statement import CannotRewrite
 _FIXED = frozenset({"A_Const", "ParamRef", "TypeCast", "TypeName", "String", "Integer", "Float"})
 
 
-def sample_clause(splice: Splice, source: Source, plain: bool) -> str:
+def sample_clause(splice: Splice, source: Source, plain: bool, filtered: bool) -> str:
     """Takes `TABLESAMPLE method (arguments) [REPEATABLE (seed)]` out of the text and returns it; "" where
     there is none. `plain`: the relation is one table. Raises CannotRewrite."""
     if source.sample is None:
         return ""
     shown = ".".join(source.relation.path)
+    if filtered:
+        raise CannotRewrite(
+            f'TABLESAMPLE cannot be used on "{shown}": which rows it takes would tell of those that are'
+            " filtered for you",
+            "Use WHERE random() < p, or ORDER BY random() LIMIT n.",
+        )
     if not plain:
         raise CannotRewrite(
             f'TABLESAMPLE cannot be used on "{shown}": what lies beneath has masks or filters of its own',
@@ -50,9 +57,17 @@ def _behind_parentheses(splice: Splice, index: int, depth: int) -> int:
     return index + 1
 
 
-def system_columns(splice: Splice, source: Source) -> tuple[str, ...]:
+def no_places(relation: Relation) -> CannotRewrite:
+    """For ctid where rows are hidden: the gaps between places count them."""
+    return CannotRewrite(
+        f'ctid of "{".".join(relation.path)}" would tell how many rows are filtered for you',
+        "Use the row's key.",
+    )
+
+
+def system_columns(splice: Splice, source: Source, filtered: bool) -> tuple[str, ...]:
     """The system columns that the statement names and that may be this table's. Raises CannotRewrite where
-    they would also show in a `*` or a whole row."""
+    they would also show in a `*` or a whole row, and for ctid where rows are hidden."""
     if source.relation.kind not in ("r", "p"):
         return ()
     wanted: set[str] = set()
@@ -69,6 +84,8 @@ def system_columns(splice: Splice, source: Source) -> tuple[str, ...]:
             whole = True
         elif texts[-1] in SYSTEM_COLUMNS and (len(texts) == 1 or texts[-2] == source.alias):
             wanted.add(texts[-1])
+    if filtered and "ctid" in wanted:
+        raise no_places(source.relation)
     if wanted and (whole or natural):
         raise CannotRewrite(
             f'the system columns of "{".".join(source.relation.path)}" cannot stand beside * or a whole row:'

@@ -142,8 +142,10 @@ def weave(splice: Splice, sources: list[Source], binding: Binding, depth: int = 
 def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> None:
     only = not source.node.get("inh")
     complex_source = source.relation.kind in ("v", "m") or bool(binding.differing_children(source.relation))
-    extra = system_columns(splice, source)
-    sample = sample_clause(splice, source, not complex_source)
+    family = (source.relation, *binding.children(source.relation))
+    filtered = any(binding.effect(one).filters for one in family)
+    extra = system_columns(splice, source, filtered)
+    sample = sample_clause(splice, source, not complex_source, filtered)
     made = source_sql(source.relation, binding, only=only, depth=depth, extra=extra)
     if sample:
         made = f"({_table(source.relation, source.relation, binding, only, extra, sample)})"
@@ -235,9 +237,9 @@ def qualify(splice: Splice, node: Body, relation: Relation) -> None:
 def _strip_schemas(splice: Splice, touched: list[Source]) -> None:
     """`public.orders.id` has no meaning once orders is a sub-select: it becomes `orders.id`."""
     bare_names = {
-        (source.node["schemaname"], source.node["relname"])
+        (source.node.get("schemaname", source.relation.path[0]), source.node["relname"])
         for source in touched
-        if "schemaname" in source.node and "alias" not in source.node
+        if "alias" not in source.node
     }
     if not bare_names:
         return

@@ -19,6 +19,7 @@ from .guards import Place, filtered_columns, guard_rows, place_of
 from .inserts import check_insert
 from .merges import guard_merge
 from .nodes import SYSTEM_COLUMNS, Body, strings, walk, wrapped
+from .placing import no_places
 from .quoting import name
 from .splice import Splice, expression_tree
 from .statement import CannotRewrite
@@ -57,7 +58,17 @@ def _rewrite_write(splice: Splice, write: Write, binding: Binding) -> None:
         _keep_inside(splice, write, binding)
 
 
+def _check_places(write: Write) -> None:
+    """Where rows are hidden, their target's ctid must not be seen or compared."""
+    own = _own(write)
+    for kind, node in walk("", {key: value for key, value in write.body.items() if key != "withClause"}):
+        texts = strings(node.get("fields")) if kind == "ColumnRef" else ()
+        if texts[-1:] == ("ctid",) and (len(texts) == 1 or texts[-2] in own):
+            raise no_places(write.relation)
+
+
 def _keep_inside(splice: Splice, write: Write, binding: Binding) -> None:
+    _check_places(write)
     if write.kind == "MergeStmt":
         guard_merge(splice, write, binding)
         return

@@ -22,6 +22,7 @@ from tollhouse_core.operation import Operation
 from tollhouse_core.privileges import Excess
 from tollhouse_core.secret import Secret
 from tollhouse_proxy.loopback import NotAnswered, plain, rows_of
+from tollhouse_proxy.ports import judging
 from tollhouse_proxy.ports.credentials import CredentialSource
 from tollhouse_proxy.ports.identity import NotProven
 from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, Waiting
@@ -196,6 +197,16 @@ class _QuestionJudge:
 
     def standing(self, permitted: Permitted, operation: Operation) -> None:
         return
+
+    def repeat(
+        self, standing: judging.Standing, text: str, parameters: tuple[str | None, ...], now_monotonic: float
+    ) -> None:
+        return
+
+    def repeated(
+        self, standing: judging.Standing, number: int, rows: int, size: int, tag: str, now_monotonic: float
+    ) -> bool:
+        return False
 
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         return None

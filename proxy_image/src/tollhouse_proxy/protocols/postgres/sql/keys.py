@@ -18,6 +18,8 @@ _LEAKPROOF = frozenset(
      "oid", "bool"}
 )  # fmt: skip
 """Types whose own `=` is marked leakproof in every release from 14 on."""
+_NUMBERS = frozenset({"int2", "int4", "int8"})
+_TEXTS = frozenset({"text", "varchar", "bpchar", "name", "uuid"})
 
 
 def key_conditions(
@@ -39,9 +41,9 @@ def key_conditions(
             continue
         texts = strings(left["ColumnRef"].get("fields"))
         own = (len(texts) == 2 and texts[0] == alias) or (len(texts) == 1 and alone)
-        value = _value(right)
         column = texts[-1] if texts else ""
         type_ = types.get(column)
+        value = _value(right, type_.name if type_ is not None else "")
         if (
             own
             and value is not None
@@ -93,12 +95,13 @@ def _conjuncts(where: Body | None) -> Iterator[Body]:
         yield where
 
 
-def _value(node: Body) -> str | None:
+def _value(node: Body, kind_of_column: str) -> str | None:
+    """The SQL text of a parameter, or of a constant that is of the column's own kind."""
     kind, body = wrapped(node)
     if kind == "ParamRef":
         return f"${int(body.get('number', 0))}"
-    if kind == "A_Const" and "ival" in body:
+    if kind == "A_Const" and "ival" in body and kind_of_column in _NUMBERS:
         return str(int(body["ival"].get("ival", 0)))
-    if kind == "A_Const" and "sval" in body:
+    if kind == "A_Const" and "sval" in body and kind_of_column in _TEXTS:
         return literal(str(body["sval"].get("sval", "")))
     return None

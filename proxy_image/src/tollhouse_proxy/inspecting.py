@@ -208,6 +208,9 @@ class _QuestionJudge:
     ) -> bool:
         return False
 
+    def freely(self, operation: Operation) -> bool:
+        return False
+
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         return None
 

@@ -41,7 +41,7 @@ ENDS = frozenset({EventKind.SESSION_CLOSED, EventKind.SESSION_REFUSED})
 
 _LINE = (
     b'{"session":%b,"sequence":%d,"kind":"%b","time":%b,"data":%b,"previous":"%b",'
-    b'"trail":{"writer":%b,"line":%d,"previous":"%b"}}'
+    b'"trail":{"writer":WRITER,"line":%d,"previous":"%b"}}'
 )
 
 Encode = Callable[[object], bytes]
@@ -96,7 +96,7 @@ class Chain:
         self._heads: dict[str, str] = {}
         self._line = 0
         self._trail = trail_start(writer)
-        self._writer_encoded = self._encode_any(writer)
+        self._layout = _LINE.replace(b"WRITER", self._encode_any(writer).replace(b"%", b"%%"))
 
     def seal(self, event: Event | Brief) -> bytes:
         """The event's line, newline included."""
@@ -121,17 +121,15 @@ class Chain:
         encode = self._encode
         laid = form.laid
         layout = laid[1] if laid is not None and laid[0] is encode else self._lay_out(form)
+        laid_kind = form.encoded_kind
         try:
             data = layout % tuple(map(encode, values))
             name, moment = encode(session), encode(time)
         except Exception:
             return self.seal(event_of(brief))  # a value the fast encoder will not take
         previous = self._heads.get(session) or session_start(session)
-        body = _LINE % (
-            *(name, sequence, form.kind.encode(), moment, data, previous.encode()),
-            *(self._writer_encoded, self._line, self._trail.encode()),
-        )
-        return self._sealed(body, form.kind, session)
+        place = (name, sequence, laid_kind, moment, data, previous.encode(), self._line, self._trail.encode())
+        return self._sealed(self._layout % place, form.kind, session)
 
     def _lay_out(self, form: Form) -> bytes:
         parts = [

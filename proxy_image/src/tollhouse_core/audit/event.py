@@ -49,10 +49,11 @@ class Form:
     """The data of events that differ in a few values only: (name, value) in their order, PLACE where an
     event's own value stands. `laid` is the encoder's own: the constant parts, encoded once."""
 
-    __slots__ = ("fields", "kind", "laid")
+    __slots__ = ("encoded_kind", "fields", "kind", "laid")
 
     def __init__(self, kind: EventKind, fields: tuple[tuple[str, object], ...]) -> None:
         self.kind = kind
+        self.encoded_kind = kind.encode()
         self.fields = fields
         self.laid: tuple[object, bytes] | None = None
 

@@ -14,17 +14,17 @@ class Journal:
 
     def __init__(self, session_id: str, sink: AuditSink, clock: Clock) -> None:
         self._session_id = session_id
-        self._sink = sink
-        self._clock = clock
+        self._now = clock.now
+        self._accept = sink.accept
         self._next = 0
 
     def write(self, kind: EventKind, data: Mapping[str, object]) -> None:
         """Hands one event to the sink. Raises AuditUnavailable; the number is then not used up."""
-        self._sink.accept(Event(kind, self._session_id, self._next, self._clock.now(), data))
+        self._accept(Event(kind, self._session_id, self._next, self._now(), data))
         self._next += 1
 
     def brief(self, form: Form, values: tuple[object, ...]) -> None:
         """The same for an event of a form."""
         number = self._next
-        self._sink.accept((form, self._session_id, number, self._clock.now(), values))
+        self._accept((form, self._session_id, number, self._now(), values))
         self._next = number + 1

@@ -62,11 +62,13 @@ class SessionJudge:
 
     def __init__(self, house: House, session: Session) -> None:
         self._house = house
+        self._in_force = house.in_force
         self._session = session
         self._journal = Journal(session.id, house.sink, house.clock)
         self._meter = Meter(house.limits, house.clock, session.identity)
         self._desk = ApprovalDesk(house, session, self._journal)
         self._counters: Counters = house.counters
+        self._operations = house.counters.operations
         self._running: dict[int, _Running] = {}
         self._next_operation = 1
         self._admitted_by = house.in_force.revision
@@ -181,36 +183,31 @@ class SessionJudge:
         """See the port."""
         if TYPE_CHECKING:
             assert isinstance(standing, Standing)
-        if standing.bundle is not self._house.in_force.bundle or self._closed:
+        if standing.bundle is not self._in_force.bundle or self._closed:
             return None
         if standing.limits and (unusual := self._count_again(standing, text, parameters)) is not None:
             return unusual
+        if standing.redacts:
+            hide, bundle = self._house.redactor.text, standing.bundle
+            text = hide(text, bundle)
+            parameters = tuple(None if value is None else hide(value, bundle) for value in parameters)
         number = self._next_operation
         try:
-            self._record_again(standing, number, text, parameters)
+            if parameters:
+                self._journal.brief(standing.bound_form, (number, text, parameters))
+            else:
+                self._journal.brief(standing.form, (number, text))
         except AuditUnavailable as error:
             if not standing.limits:
                 return None  # judged anew, it is refused in so many words
             self._next_operation = number + 1
             return self._unrecorded(error)
         self._next_operation = number + 1
-        self._counters.operations["allowed"] += 1
+        self._operations["allowed"] += 1
         if standing.matched is not None:
             standing.matched["enforced"] += 1
         self._running[number] = (standing.limits, now_monotonic)
         return number
-
-    def _record_again(
-        self, standing: Standing, number: int, text: str, parameters: tuple[str | None, ...]
-    ) -> None:
-        if standing.redacts:
-            hide, bundle = self._house.redactor.text, standing.bundle
-            text = hide(text, bundle)
-            parameters = tuple(None if value is None else hide(value, bundle) for value in parameters)
-        if parameters:
-            self._journal.brief(standing.bound_form, (number, text, parameters))
-        else:
-            self._journal.brief(standing.form, (number, text))
 
     def _count_again(
         self, standing: Standing, text: str, parameters: tuple[str | None, ...]
@@ -235,7 +232,7 @@ class SessionJudge:
         """See the port. Raises AuditUnavailable as `completed` does."""
         if TYPE_CHECKING:
             assert isinstance(standing, Standing)
-        if standing.bundle is not self._house.in_force.bundle:
+        if standing.bundle is not self._in_force.bundle:
             return False
         counters = self._counters
         counters.rows += rows

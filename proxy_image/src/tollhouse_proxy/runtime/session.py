@@ -116,6 +116,8 @@ class ClientSession(asyncio.Protocol):
         self._began = parts.clock.monotonic()
         self._ready_at: float | None = None
         self._heard = self._began
+        self._spoke = False
+        """The client has sent something since time limits were looked at last."""
         self._expires_at: datetime | None = None
 
     def turn_away(self) -> None:
@@ -146,7 +148,7 @@ class ClientSession(asyncio.Protocol):
         ):  # decrypted already, but the new transport is not ours yet: an answer would be plain
             self._early += data
             return
-        self._heard = self._parts.clock.monotonic()
+        self._spoke = True
         machine = self._machine
         if machine is None or self._over:
             return
@@ -236,6 +238,8 @@ class ClientSession(asyncio.Protocol):
         most, silent = terms.max_duration_seconds, terms.idle_timeout_seconds
         if most is not None and now - self._began >= most:
             return EndNow(EndReason.MAXIMUM, f"the session has lasted {most:g} seconds, its maximum")
+        if self._spoke:
+            self._spoke, self._heard = False, now
         if silent is None or now - self._heard < silent:
             return None
         if self._machine is not None and self._machine.busy:
@@ -279,8 +283,16 @@ class ClientSession(asyncio.Protocol):
         machine = self._machine
         if machine is None or self._flushing:
             return
-        self._flushing = True
         outbox = machine.outbox
+        if not outbox.effects:  # nearly always
+            if outbox.backend:
+                self._write_backend(outbox.backend)
+            if outbox.client:
+                self._write_client(outbox.client)
+            if (self._backend_full or not outbox.hungry) is not self._client_paused:
+                self._pace_client()
+            return
+        self._flushing = True
         try:
             while outbox.backend or outbox.client or outbox.effects:
                 if outbox.backend:

@@ -1,7 +1,8 @@
 """The thread that seals and writes: the loop queues events, this side does everything slow.
 
-Group commit: while one batch is being synced the next one gathers, and an idle writer lingers two
-milliseconds after waking, so that a busy proxy wakes it a few hundred times a second at most.
+Group commit: while one batch is being synced the next one gathers, and the writer lingers a little before it
+takes one, so that a busy proxy costs it a hundred rounds a second at most. It only sleeps for good, and must
+be woken, once nothing has come for a while: waking a thread for each event would cost more than the event.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from tollhouse_core.audit.chain import Chain
 from tollhouse_core.audit.event import Brief, Event
 from tollhouse_proxy.adapters.audit.channel import Channel
 
-LINGER_SECONDS = 0.002
+LINGER_SECONDS = 0.01
+ROUNDS_UNTIL_IDLE = 10
 RETRY_SECONDS = 0.5
 BATCH_EVENTS = 2000
 
@@ -35,6 +37,7 @@ class Writer:
         self._urgent = threading.Event()
         self._stopping = False
         self._sealed = 0
+        self._quiet_rounds = ROUNDS_UNTIL_IDLE
         self.idle = False
         self.may_spool = False
         self.queue: deque[Event | Brief] = deque()
@@ -87,11 +90,13 @@ class Writer:
 
     def _await_work(self) -> None:
         waiting = any(channel.waiting for channel in self._channels)
-        self.idle = True
-        if not self.queue and not self._stopping:
-            self._wake.wait(RETRY_SECONDS if waiting else None)
-        self.idle = False
-        self._wake.clear()
+        self._quiet_rounds = 0 if self.queue else self._quiet_rounds + 1
+        if waiting or self._quiet_rounds >= ROUNDS_UNTIL_IDLE:
+            self.idle = True
+            if not self.queue and not self._stopping:
+                self._wake.wait(RETRY_SECONDS if waiting else None)
+            self.idle = False
+            self._wake.clear()
         if waiting and self.failure and not self._stopping:
             self._urgent.wait(RETRY_SECONDS)
         elif not self._stopping:

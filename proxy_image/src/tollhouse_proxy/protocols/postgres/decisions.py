@@ -63,6 +63,9 @@ class Known:
     lead: int = 0
     tail: int = 0
 
+    begin: int = field(init=False)
+    end: int = field(init=False)
+    """Where the one statement stands in a Query message; `end` counts from the message's own."""
     walks: bool = field(init=False)
     """Whether the answer must be looked into: columns that may not appear, rows or bytes that count."""
 
@@ -70,6 +73,8 @@ class Known:
         forbidden = any(one.rewritten.forbidden_origins for one in self.judged)
         counts = self.standing is not None and self.standing.counts_results
         object.__setattr__(self, "walks", forbidden or counts)
+        object.__setattr__(self, "begin", HEADER + self.lead)
+        object.__setattr__(self, "end", -1 - self.tail)
 
     @property
     def statement(self) -> Statement:
@@ -78,7 +83,7 @@ class Known:
 
     def text_of(self, message: bytes) -> str:
         """The one statement's text in a Query."""
-        return message[5 + self.lead : -1 - self.tail].decode()
+        return message[self.begin : self.end].decode()
 
     def run(self, number: int) -> Run:
         """An execution of the one statement."""

@@ -34,11 +34,12 @@ from tollhouse_proxy.protocols.postgres.wire.framing import HEADER
 from tollhouse_proxy.protocols.postgres.wire.frontend import BIND, PARSE, QUERY, Bind
 
 _CAPS = table(backend.CAPS)
-_HEAD = Struct("!BI")
+_LENGTH = Struct("!I").unpack_from
 _READY_BYTES = 6
 _BATCHES = frozenset({BIND, PARSE})
 _IDLE = ord("I")
-_ROW = backend.DATA_ROW
+_ROW, _DESCRIBED = backend.DATA_ROW, backend.ROW_DESCRIPTION
+_SHORTEST = b"CZ"
 _ANSWERS = {
     (False, False): frozenset({b"2DCZ", b"2CZ"}),
     (False, True): frozenset({b"2TDCZ", b"2TCZ", b"2nCZ"}),
@@ -60,7 +61,8 @@ class Lane:
         self._client_side = client_side
         self._server_side = server_side
         self._upkeep = desk.upkeep
-        self._judge = desk.state.judge
+        self._repeat = desk.state.judge.repeat
+        self._repeated = desk.state.judge.repeated
         self._outbox = desk.state.outbox
         self._now = desk.upkeep.now
         self._book: Book = desk.memory.book
@@ -71,11 +73,7 @@ class Lane:
         self._prepared: Prepared | None = None
         self._answers = _QUERY_ANSWERS
         self.armed = False
-
-    @property
-    def flying(self) -> bool:
-        """See the class."""
-        return self._known is not None
+        self.flying = False
 
     # ------------------------------------------------------------ the conditions
 
@@ -108,16 +106,13 @@ class Lane:
 
     def client(self, data: bytes) -> bool:
         """Takes a chunk of the client's, if it may; False: nothing was done."""
-        kind = data[0] if data else 0
-        if kind == QUERY:
-            return self._query(data)
-        return kind in _BATCHES and self._extended(data)
-
-    def _query(self, data: bytes) -> bool:
         known = self._book.exact.get(data)
         if known is None:
+            kind = data[0] if data else 0
+            if kind != QUERY:
+                return kind in _BATCHES and self._extended(data)
             size = len(data)
-            if size > MAX_TEXT or size <= HEADER or _HEAD.unpack_from(data)[1] != size - 1 or data[-1]:
+            if size > MAX_TEXT or size <= HEADER or _LENGTH(data, 1)[0] != size - 1 or data[-1]:
                 return False
             found = template(data[HEADER:-1])  # declines whatever has another NUL in it
             known = None if found is None else self._book.forms.get(found[0])
@@ -127,7 +122,7 @@ class Lane:
         now = self._now()
         if standing is None or not self._upkeep.stands(now):
             return False
-        verdict = self._judge.repeat(standing, known.text_of(data), (), now)
+        verdict = self._repeat(standing, data[known.begin : known.end].decode(), (), now)
         if verdict is None:
             return False
         if isinstance(verdict, Refused):
@@ -144,7 +139,7 @@ class Lane:
                 self._state.say(refuse.notice(words))
             verdict = verdict.operation_id
         self._known, self._number = known, verdict
-        self.armed = False
+        self.armed, self.flying = False, True
         self._state.queried = True
         self._outbox.backend.append(message)
 
@@ -162,7 +157,7 @@ class Lane:
         if not self._upkeep.stands(now):
             return False
         text = known.judged[0].operation.text
-        verdict = self._judge.repeat(known.standing, text, found.shown(prepared.types), now)
+        verdict = self._repeat(known.standing, text, found.shown(prepared.types), now)
         if verdict is None:
             return False
         self._batch, self._prepared = found, prepared
@@ -209,10 +204,10 @@ class Lane:
         tag = _tag(data, shape, size, end)
         if tag is None:
             return False
-        if not self._judge.repeated(known.standing, self._number, rows, size, tag, self._now()):
+        if not self._repeated(known.standing, self._number, rows, size, tag, self._now()):
             return False
         self._known = None
-        self.armed = True
+        self.armed, self.flying = True, False
         if status == _IDLE:
             self._state.queried = False
         if self._batch is not None:
@@ -242,7 +237,7 @@ class Lane:
         known = self._known
         if known is None:
             return
-        self._known = None
+        self._known, self.flying = None, False
         ledger = self._state.ledger
         if self._batch is None:
             ledger.push(known.owed(self._number))
@@ -281,14 +276,25 @@ class Lane:
 
 def _tag(data: bytes, shape: bytes, size: int, end: int) -> str | None:
     """CommandComplete's, which stands right before ReadyForQuery; None where it does not fill its message.
-    `size` bytes of rows stand in one piece."""
-    at = 0
-    for kind in shape[:-2]:
-        at += size if kind == _ROW else 1 + _HEAD.unpack_from(data, at)[1]
+    `size` bytes of rows stand in one piece, after all else."""
+    at = size
+    if shape[0] == _DESCRIBED:
+        at += 1 + _LENGTH(data, 1)[0]
+    elif len(shape) > len(_SHORTEST):
+        at += _before_rows(data, shape)
     last = end - _READY_BYTES - 1
-    if data.find(0, at + HEADER) != last or at + _HEAD.unpack_from(data, at)[1] != last:
+    if data.find(0, at + HEADER) != last or at + _LENGTH(data, at + 1)[0] != last:
         return None
     try:
         return data[at + HEADER : last].decode()
     except UnicodeDecodeError:
         return None
+
+
+def _before_rows(data: bytes, shape: bytes) -> int:
+    """Bytes of the messages of a batch's answer that come before rows and end."""
+    at = 0
+    for kind in shape[: -len(_SHORTEST)]:
+        if kind != _ROW:
+            at += 1 + _LENGTH(data, at + 1)[0]
+    return at

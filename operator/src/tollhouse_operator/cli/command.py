@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tollhouse_operator.cli import approvals, audit, check, explain, privileges, token, up
+from tollhouse_operator.cli import approvals, audit, check, explain, login, privileges, token, up
 from tollhouse_operator.cli.errors import CommandFailed, Exit
 from tollhouse_operator.cli.output import Output, complain
 
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument(
         "-o", "--output", choices=["text", "json"], default="text", help="text for people (default) or json"
     )
-    for module in (up, check, explain, privileges, token, approvals, audit):
+    for module in (up, check, explain, login, privileges, token, approvals, audit):
         module.add(commands, common)
     return top
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from tollhouse_operator.cli.durations import duration
 from tollhouse_operator.cli.errors import CommandFailed, Exit
 from tollhouse_operator.cli.folders import add_folder, folder
+from tollhouse_operator.cli.login import DEFAULT_NAME, fresh_token
 from tollhouse_operator.cli.output import Output
 
 if TYPE_CHECKING:
     from tollhouse_core.api.connection import Connection
     from tollhouse_core.api.identity_provider import IdentityProvider
+    from tollhouse_core.secret import Secret
     from tollhouse_operator.standalone.layout import Folder
 
 _RESERVED = frozenset({"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "azp", "kubernetes.io"})
@@ -43,12 +45,48 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audience", action="append", default=[], help="who it is for (default: what Connections ask for)"
     )
+    parser.add_argument(
+        "--login",
+        nargs="?",
+        const=DEFAULT_NAME,
+        metavar="NAME",
+        help="the token of `tollhouse login`, refreshed if it ends soon, instead of the local issuer's",
+    )
+    parser.add_argument(
+        "--for",
+        dest="way",
+        choices=["psql", "pgpass", "service"],
+        help="print it as that client takes it: for eval, as a password file, as a service file",
+    )
+    parser.add_argument("--to", metavar="FILE", help="write it into a file that only you can read")
     add_folder(parser)
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace, output: Output) -> Exit:
-    """Prints the token."""
+    """Prints the token, or writes it."""
+    from pathlib import Path
+
+    from tollhouse_operator.login.feeding import fed
+    from tollhouse_operator.standalone.layout import replace_file
+
+    if given.login is not None:
+        token, ends = fresh_token(given.login)
+        expires_at = datetime.fromtimestamp(ends, UTC)
+    else:
+        token, expires_at = _local(given)
+    text = fed(given.way, token) if given.way else token.reveal()
+    if given.to:
+        replace_file(Path(given.to), f"{text}\n".encode())
+        output.document({"file": given.to, "expiresAt": expires_at.isoformat(timespec="seconds")})
+        return Exit.OK
+    output.document({"token": token.reveal(), "expiresAt": expires_at.isoformat(timespec="seconds")})
+    output.line(text)
+    return Exit.OK
+
+
+def _local(given: argparse.Namespace) -> tuple[Secret, datetime]:
+    """A token of the folder's issuer, and its end."""
     from tollhouse_operator.standalone.issuer import IssuerError, LocalIssuer, Wanted
 
     where = folder(given.dir)
@@ -66,12 +104,9 @@ def run(given: argparse.Namespace, output: Output) -> Exit:
     now = datetime.now(UTC)
     where.prepare()
     try:
-        token = LocalIssuer(where.issuer).mint(provider, wanted, now).reveal()
+        return LocalIssuer(where.issuer).mint(provider, wanted, now), now + given.ttl
     except IssuerError as error:
         raise CommandFailed(str(error)) from error
-    output.document({"token": token, "expiresAt": (now + given.ttl).isoformat(timespec="seconds")})
-    output.line(token)
-    return Exit.OK
 
 
 def _objects(where: Folder) -> tuple[list[IdentityProvider], list[Connection]]:

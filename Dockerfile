@@ -9,7 +9,7 @@ WORKDIR /source
 # Dependencies alone first: their layer stays valid while the source changes.
 COPY pyproject.toml requirements.lock ./
 RUN python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-      print(*project["dependencies"], *project["optional-dependencies"]["operator"], sep="\n")' > wanted.txt \
+      print(*project["dependencies"], *project["optional-dependencies"]["operator"], *project["optional-dependencies"]["saml"], sep="\n")' > wanted.txt \
  && /opt/tollhouse/bin/python -m pip install -q -r wanted.txt -c requirements.lock
 COPY README.md LICENSE NOTICE ./
 COPY operator/src operator/src

@@ -30,7 +30,7 @@ ARCHIVE = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
 ARCHIVE_SHA256 = "1b6a11a2726ac8a8dc9c91d5fafe989a75ce4f1622d7f7b45c21d5bc16629c0a"
 PASSWORD = "correct horse"
 ADMIN = "kit-admin"
-STARTS_WITHIN = 180.0  # seconds; 16 on an idle machine
+STARTS_WITHIN = 400.0  # seconds; 16 on an idle machine
 SAML_AUDIENCE = "https://tokens.tollhouse.example/saml/corp-saml"
 SAML_CONSUMER = "https://tokens.tollhouse.example/saml/corp-saml/acs"
 
@@ -241,6 +241,7 @@ def _saml_client() -> dict[str, Any]:
             "saml.authnstatement": "true",
             "saml.signature.algorithm": "RSA_SHA256",
             "saml_name_id_format": "username",
+            "saml_idp_initiated_sso_url_name": "tollhouse",
             "saml_force_name_id_format": "true",
             "saml_assertion_consumer_url_post": SAML_CONSUMER,
         },

@@ -23,7 +23,7 @@ from tollhouse_identity.key_cache import KeySettings
 from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.clock import SystemClock
 
-pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(600)]
 QUICK = KeySettings(timeout_seconds=1.0, cooldown_seconds=0.2)
 
 

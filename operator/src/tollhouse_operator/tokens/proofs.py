@@ -44,8 +44,8 @@ class Proofs:
         self._trust: Trust | None = None
         self._read_at = float("-inf")
         settings = ProverSettings(api_server=_ClusterApi(cluster))
-        secrets = _Secrets(cluster, namespace)
-        self._prover = TokenProver(lambda: self._trust, _WallClock(), settings, secrets)
+        self._secrets = _Secrets(cluster, namespace)
+        self._prover = TokenProver(lambda: self._trust, _WallClock(), settings, self._secrets)
 
     @property
     def providers(self) -> tuple[IdentityProvider, ...]:
@@ -68,6 +68,13 @@ class Proofs:
     async def prove(self, token: Secret) -> Identity:
         """Raises NotProven."""
         return await self._prover.prove(token)
+
+    async def secret(self, name: str) -> Mapping[str, Secret]:
+        """A Secret of the operator's namespace; empty where it cannot be read."""
+        try:
+            return await self._secrets.read(name)
+        except StoreRefused:
+            return {}
 
     async def close(self) -> None:
         """Ends fetches under way."""

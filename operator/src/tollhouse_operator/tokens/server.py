@@ -49,7 +49,7 @@ class TokenServer:
         self._endpoint = endpoint
         self._proofs = proofs
         self._tls = tls
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self.slots = asyncio.Semaphore(AT_ONCE)
         self._runner: web.AppRunner | None = None
         self.keyring: Keyring | None = None
         self.grants: dict[str, Granting] = {exchange.GRANT: self._exchange}
@@ -112,7 +112,7 @@ class TokenServer:
 
     async def _token(self, request: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(WITHIN_SECONDS), self._slots:
+            async with asyncio.timeout(WITHIN_SECONDS), self.slots:
                 form = await _form(request)
                 granting = self.grants.get(form.get("grant_type", ""))
                 if granting is None:
@@ -123,14 +123,14 @@ class TokenServer:
                 minted = await self.give(grant)
         except NoToken as refusal:
             log.info("no token given: %s: %s", refusal.code, refusal)
-            return _refused(refusal)
+            return refused(refusal)
         except (ClusterError, TimeoutError):
-            return _refused(NoToken("temporarily_unavailable", "try again in a moment", 503))
+            return refused(NoToken("temporarily_unavailable", "try again in a moment", 503))
         except Exception as error:
             # Fail closed; the error's own words may hold a token.
             log.error("a request for a token could not be judged: %s", type(error).__name__)
-            return _refused(NoToken("server_error", "this could not be judged", 500))
-        return web.json_response(_given(grant, minted), headers=_QUIET)
+            return refused(NoToken("server_error", "this could not be judged", 500))
+        return given(grant, minted)
 
     async def look(self) -> None:
         """Reads whom to believe. Raises ClusterError, NoToken."""
@@ -179,7 +179,8 @@ async def _form(request: web.Request) -> Form:
     return {name: value for name, value in posted.items() if isinstance(value, str)}
 
 
-def _given(grant: Grant, minted: Minted) -> dict[str, Any]:
+def given(grant: Grant, minted: Minted) -> web.Response:
+    """The answer with the token."""
     answer: dict[str, Any] = {
         "access_token": minted.token.reveal(),
         "issued_token_type": exchange.ACCESS_TOKEN,
@@ -188,10 +189,11 @@ def _given(grant: Grant, minted: Minted) -> dict[str, Any]:
     }
     if grant.scope is not None:
         answer["scope"] = " ".join(grant.scope)
-    return answer
+    return web.json_response(answer, headers=_QUIET)
 
 
-def _refused(refusal: NoToken) -> web.Response:
+def refused(refusal: NoToken) -> web.Response:
+    """The answer of the protocol (RFC 6749 section 5.2)."""
     body = {"error": refusal.code, "error_description": str(refusal)}
     return web.json_response(body, status=refusal.status, headers=_QUIET)
 

@@ -16,6 +16,16 @@ from tollhouse_operator.tokens.server import Endpoint, TokenServer
 log = logging.getLogger(__name__)
 
 
+def _saml_pages(server: TokenServer) -> object | None:
+    """SAML is an extra of its own (`tollhouse[saml]`); without it the endpoint trades tokens alone."""
+    try:
+        from tollhouse_operator.tokens.browser import SamlPages
+    except ImportError:
+        log.info("SAML is not installed (tollhouse[saml]); the endpoint trades tokens alone")
+        return None
+    return SamlPages(server)
+
+
 class TokenService:
     """There only where the settings ask for it."""
 
@@ -29,6 +39,7 @@ class TokenService:
         )
         proofs = Proofs(engine.cluster, settings.namespace, settings.tokens_audiences)
         self.server = TokenServer(settings.tokens_host, settings.tokens_port, endpoint, proofs, self._tls)
+        self.saml = _saml_pages(self.server)
 
     async def keep_up(self, authority: Authority) -> None:
         """Keys and certificate as they should be; bundles follow. Never raises for what is wrong with

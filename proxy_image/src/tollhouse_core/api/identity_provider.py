@@ -134,7 +134,7 @@ class SamlProvider(ApiModel):
     """A SAML 2.0 identity provider."""
 
     metadata_ref: SecretKeyRef = Field(
-        description="The provider's metadata (XML), in a Secret of the namespace of the Connection."
+        description="The provider's metadata (XML), in a Secret of the operator's namespace."
     )
     audience: Word = Field(
         default="tollhouse",

@@ -19,9 +19,8 @@ ENTITY = "https://idp.corp.example"
 SIGNATURE = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 DIGEST = "http://www.w3.org/2001/04/xmlenc#sha256"
 SHA1 = ("http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2000/09/xmldsig#sha1")
-_SPACES = (
-    'xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'
-)
+_NAMES = "urn:oasis:names:tc:SAML:2.0"
+_SPACES = f'xmlns:saml="{_NAMES}:assertion" xmlns:samlp="{_NAMES}:protocol"'
 Change = Callable[[str], str]
 
 

@@ -112,9 +112,7 @@ def wrapped(how: int) -> Callable[[], str]:
                 signature = re.search(r"<ds:Signature.*</ds:Signature>", real, re.DOTALL)
                 assert signature is not None
                 bare = real.replace(signature[0], "")
-                stolen = signature[0].replace(
-                    "</ds:Signature>", f"<ds:Object>{bare}</ds:Object></ds:Signature>"
-                )
+                stolen = signature[0].replace("</ds:Signature>", f"<ds:Object>{bare}</ds:Object>{END}")
                 return encoded(IDP.envelope(evil.replace("<saml:Subject>", f"{stolen}<saml:Subject>")))
             case 6:
                 signature = re.search(r"<ds:Signature.*</ds:Signature>", real, re.DOTALL)
@@ -130,6 +128,7 @@ def wrapped(how: int) -> Callable[[], str]:
     return forge
 
 
+END = "</ds:Signature>"
 TWICE = "<saml:NameID>b</saml:NameID>"
 
 HOSTILE: dict[str, tuple[Callable[[], str], str]] = {
@@ -167,7 +166,7 @@ HOSTILE: dict[str, tuple[Callable[[], str], str]] = {
     ),
     "a comment put in afterwards": (changed(lambda text: text.replace(">ann<", ">an<!-- -->n<")), "comments"),
     "an instruction in the name": (
-        before_signing(lambda text: text.replace(">ann<", ">an<?x?>n<")),
+        changed(lambda text: text.replace(">ann<", ">an<?x?>n<")),
         "comments",
     ),
     "a comment behind the end": (changed(lambda text: f"{text}<!-- -->"), "comments"),
@@ -176,9 +175,7 @@ HOSTILE: dict[str, tuple[Callable[[], str], str]] = {
     "an empty name": (signed(name=""), "NameID"),
     "an element in the name": (signed(name="<saml:Issuer>a</saml:Issuer>"), "NameID"),
     "two names": (
-        before_signing(
-            lambda text: text.replace("</saml:NameID>", "</saml:NameID><saml:NameID>b</saml:NameID>")
-        ),
+        before_signing(lambda text: text.replace("</saml:NameID>", f"</saml:NameID>{TWICE}")),
         "NameID",
     ),
     "a name kept for Kubernetes": (signed(name="system:masters"), "kept for Kubernetes"),

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import html
 import os
-import re
 import subprocess
 import sys
-import urllib.parse
-import urllib.request
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
 
 from kit.keycloak import PASSWORD, Keycloak
 from kit.trusting import provider, trust
+from real.keycloak.browsing import Browser
 from tollhouse_core.secret import Secret
 from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.clock import SystemClock
 
 pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(600)]
 CLI = [sys.executable, "-m", "tollhouse_operator.cli"]
-
-
-class Browser:
-    """As much of one as Keycloak's log-in pages need: cookies and forms."""
-
-    def __init__(self) -> None:
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-
-    def open(self, url: str, form: dict[str, str] | None = None) -> str:
-        body = None if form is None else urllib.parse.urlencode(form).encode()
-        with self._opener.open(url, body, timeout=30) as answer:
-            self.at = answer.url
-            return str(answer.read().decode())
-
-    def submit(self, page: str, **fields: str) -> str:
-        action = re.search(r'<form[^>]*action="([^"]+)"', page)
-        assert action is not None, page
-        hidden = dict(re.findall(r'type="hidden"[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page))
-        where = urllib.parse.urljoin(self.at, html.unescape(action[1]))
-        return self.open(where, {**hidden, **fields})
 
 
 async def test_a_person_logs_in_and_a_proxy_knows_them(keycloak: Keycloak, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Counter:
     def __init__(self, installed: Installed) -> None:
         secret = installed.get("secret", "tollhouse-authority", NAMESPACE) or {}
         authority = base64.b64decode(secret["data"]["ca.crt"]).decode()
-        self._context = ssl.create_default_context(cadata=authority)
+        self.context = ssl.create_default_context(cadata=authority)
         self._url = installed.tokens_issuer
 
     def get(self, path: str) -> tuple[int, Any]:
@@ -56,7 +56,7 @@ class Counter:
 
     def ask(self, request: urllib.request.Request) -> tuple[int, Any]:
         try:
-            with urllib.request.urlopen(request, timeout=20, context=self._context) as answer:
+            with urllib.request.urlopen(request, timeout=20, context=self.context) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             with error:

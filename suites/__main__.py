@@ -15,11 +15,17 @@ from pathlib import Path
 # The test kit starts the real parts; it lives with the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from suites import node_postgres, python_drivers, regress
+from suites import isolation, node_postgres, pipeline, python_drivers, regress
 from suites.compared import Compared, compare, differences, table
 from suites.suite import Suite
 
-ALL: Sequence[Suite] = (*regress.SUITES, *python_drivers.SUITES, *node_postgres.SUITES)
+ALL: Sequence[Suite] = (
+    *regress.SUITES,
+    *isolation.SUITES,
+    *pipeline.SUITES,
+    *python_drivers.SUITES,
+    *node_postgres.SUITES,
+)
 
 
 def main() -> int:

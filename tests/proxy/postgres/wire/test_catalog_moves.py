@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from kit.wire_transcript import Transcript, done, error, parse, query, ready, result, said
+from kit.wire_transcript import (
+    Transcript,
+    bind,
+    done,
+    error,
+    execute,
+    message,
+    parse,
+    query,
+    ready,
+    result,
+    said,
+)
 from tollhouse_proxy.exchange import ClientGone
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 
@@ -161,3 +173,18 @@ def test_a_transaction_that_has_begun_to_read_is_looked_after_every_second(other
     other.clock.time += 5
     other.fingerprint = "f2"
     assert asked_first(other, query("SELECT 2"), "T") == 7
+
+
+def test_a_rollback_in_the_middle_of_a_pipeline_is_not_preceded_by_questions_that_must_fail(
+    mover: Transcript,
+) -> None:
+    in_transaction(mover, queried=True)
+    mover.client(query("DDL view"))
+    mover.backend(error("22012"), ready("E"))
+    mover.client(parse("ROLLBACK"))
+    mover.backend(message(b"1"))
+    mover.client(bind(), execute(), parse("SELECT 1"))
+    mover.backend(message(b"2"))
+    assert execute() in mover.to_backend()
+    mover.backend(done("ROLLBACK"))
+    assert mover.answer_looks("I", synced=False) > 0, "behind it the catalog is another"

@@ -329,6 +329,7 @@ class Desk:
         """The statement is being sent: what it may change is no longer known."""
         effect = statement.effect
         self.state.in_block = effect.in_transaction(self.state.in_block)
+        self.state.revived = self.state.revived or effect.ends_failure
         inner = effect.inner.effect if effect.inner is not None else None
         if effect.kind is EffectKind.COPY_IN:
             self.state.may_copy = True

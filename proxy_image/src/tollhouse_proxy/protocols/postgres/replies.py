@@ -259,9 +259,11 @@ class Replies:
         self._ledger.pop()
         self._state.status = status
         self._state.in_block = status != "I"
+        self._state.revived = False
         for entry in self._ledger.entries:
             for run in entry.runs:
                 self._state.in_block = run.effect.in_transaction(self._state.in_block)
+                self._state.revived = self._state.revived or run.effect.ends_failure
         if status == "I":
             self._state.transaction_over()
             for run in list(self._state.suspended.values()):

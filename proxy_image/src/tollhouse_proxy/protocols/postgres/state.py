@@ -27,6 +27,7 @@ class SessionState:
     queried: the open transaction has run something that fixes its snapshot.
     moving: what was sent may change the catalog for all sessions, and may not have been committed yet;
     `moved` tells them. `doubt` has the catalog looked at again before anything else is sent.
+    revived: what was sent since the last ReadyForQuery may end the failed state of a transaction.
     in_block: a transaction block is open where the next statement will run, if what was sent succeeds.
     """
 
@@ -48,6 +49,7 @@ class SessionState:
     moved: Callable[[], None] = lambda: None
     doubt: Callable[[], None] = lambda: None
     in_block: bool = False
+    revived: bool = False
     suspended: dict[int, Run] = field(default_factory=dict)
     """Operations whose portal may be run on: number -> what came so far."""
 

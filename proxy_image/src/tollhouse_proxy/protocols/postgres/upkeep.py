@@ -173,7 +173,7 @@ class Upkeep:
             state.flush()
             return False
         state.path_unconfirmed = False
-        if state.skipping or (state.status == "E" and not state.open_pipeline):
+        if state.skipping or (state.status == "E" and not (state.open_pipeline and state.revived)):
             return True
         if state.dirty or moved:
             self._read_signs()

@@ -51,6 +51,11 @@ class SessionEffect:
     chains: bool = False
     """COMMIT or ROLLBACK AND CHAIN: the next transaction begins at once."""
 
+    @property
+    def ends_failure(self) -> bool:
+        """Whether a failed transaction may be over, or in order again, behind the statement."""
+        return self.kind in {EffectKind.COMMIT, EffectKind.ROLLBACK, EffectKind.SAVEPOINT}
+
     def in_transaction(self, before: bool) -> bool:
         """Whether a transaction block is open behind the statement."""
         if self.kind is EffectKind.BEGIN:

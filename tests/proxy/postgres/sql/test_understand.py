@@ -98,6 +98,8 @@ def needed(sql: str, catalog: Catalog) -> set[str]:
         ("SELECT query_to_xml('SELECT 1', true, true, '')", {"function pg_catalog.query_to_xml"}),
         ("SELECT pg_catalog.pg_read_file('x')", {"function pg_catalog.pg_read_file"}),
         ("UPDATE pg_settings SET setting = 'off'", {"Update on pg_catalog.pg_settings"}),
+        ("UPDATE pg_type SET typname = 'x'", {"Update pg_catalog.pg_type"}),
+        ("TRUNCATE pg_type", {"Truncate on pg_catalog.pg_type"}),
         ("SET ROLE admin", {"SET ROLE role"}),
         ("SET LOCAL SESSION AUTHORIZATION admin", {"SET SESSION AUTHORIZATION session_authorization"}),
         ("SELECT set_config('role', 'admin', false)", {"SET ROLE role"}),
@@ -216,10 +218,10 @@ def test_a_search_path_holds_for_what_follows_it(catalog: Catalog) -> None:
     statements = understand("SET search_path = priv, public; SELECT * FROM customers", catalog, SETTINGS)
     assert statements[0].effect.search_path == ("priv", "public")
     assert statements[1].operation.accesses[0].path == ("priv", "customers")
-    assert one("SELECT set_config('search_path', 'priv, \"x\"', true)", catalog).effect.search_path == (
-        "priv",
-        "x",
-    )
+    with pytest.raises(NotUnderstood, match="another role or search_path"):
+        understand(
+            "SELECT set_config('search_path', 'priv', true); SELECT * FROM customers", catalog, SETTINGS
+        )
 
 
 @pytest.mark.parametrize(
@@ -231,13 +233,32 @@ def test_what_stands_behind_another_role_is_read_when_the_role_is_there(sql: str
     assert one(sql, catalog).effect.changes_catalog
 
 
-def test_several_settings_of_one_select_all_count(catalog: Catalog) -> None:
-    path = "set_config('search_path', 'priv', false)"
-    assert one(f"SELECT {path}, set_config('jit', 'off', false)", catalog).effect.search_path == ("priv",)
-    for both in (f"{path}, set_config('role', 'x', false)", f"set_config('role', 'x', false), {path}"):
-        effect = one(f"SELECT {both}", catalog).effect
+def test_what_a_call_may_have_set_is_asked_not_assumed(catalog: Catalog) -> None:
+    path, role, jit = (f"set_config('{name}', 'x', false)" for name in ("search_path", "role", "jit"))
+    for calls in (path, f"{path}, {jit}", f"{jit}, {path}", f"{path}, {role}"):
+        effect = one(f"SELECT {calls} WHERE false", catalog).effect
         assert effect.changes_catalog
         assert effect.search_path is None
+    assert not one(f"SELECT {jit}", catalog).effect.changes_catalog
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PREPARE p AS {}",
+        "EXPLAIN ANALYZE {}",
+        "DECLARE c CURSOR FOR {}",
+        "COPY ({}) TO STDOUT",
+        "CREATE TABLE t AS {}",
+    ],
+)
+@pytest.mark.parametrize("name", ["search_path", "role", "session_authorization"])
+def test_no_query_inside_another_statement_changes_what_names_mean(
+    sql: str, name: str, catalog: Catalog
+) -> None:
+    with pytest.raises(NotUnderstood, match="query of its own"):
+        one(sql.format(f"SELECT set_config('{name}', 'priv', false)"), catalog)
+    one(sql.format("SELECT set_config('jit', 'off', false)"), catalog)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ class Write:
 @dataclass
 class Findings:
     """Filled while a statement is read; `everything` when it shows any table's values,
+    `changes_catalog` when it writes to the catalog's own tables,
     `counts` when it shows how many rows tables have (`counts_all`: all tables), `defining` while
     what is read is only stored. `setting_row` is the setting whose row of
     pg_settings the SELECT being read speaks of."""
@@ -74,6 +75,7 @@ class Findings:
     parameters: int = 0
     sensitive: bool = False
     everything: bool = False
+    changes_catalog: bool = False
     counts: bool = False
     counts_all: bool = False
     defining: bool = False

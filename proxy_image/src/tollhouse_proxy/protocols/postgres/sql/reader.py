@@ -15,7 +15,7 @@ from tollhouse_dialects.postgres.parse import SqlSyntaxError, parse
 from .builtins import REVEALING_RELATIONS, SAFE_INFORMATION, SAFE_RELATIONS
 from .calls import judge_attribute, judge_call, judge_operators
 from .cascades import cascades
-from .catalog import INFORMATION_SCHEMA, Catalog, Relation
+from .catalog import INFORMATION_SCHEMA, PG_CATALOG, Catalog, Relation
 from .findings import Findings, Source, Write
 from .names import Names
 from .nodes import QUERY_NODES, Body, children, constant, strings, wrapped
@@ -295,6 +295,11 @@ class Reader:
 
     def _touch_system(self, relation: Relation, action: str) -> None:
         found, catalog = self.found, self.names.catalog
+        if action in _ACTIONS.values() and relation.kind == "r" and relation.schema == PG_CATALOG:
+            # Only a rule that spells pg_catalog out opens it, and it may turn any mask or filter.
+            found.everything = found.changes_catalog = True
+            found.table(relation, action, catalog)
+            return
         if action != "Select":
             found.opaque(f"{action} on {relation.schema}.{relation.name}")
             return
@@ -329,6 +334,7 @@ class Reader:
         self.found.resources.update(below.resources)
         self.found.relations.update(below.relations)
         self.found.everything |= below.everything
+        self.found.settings += below.settings
         self.found.counts |= below.counts
         self.found.counts_all |= below.counts_all
 

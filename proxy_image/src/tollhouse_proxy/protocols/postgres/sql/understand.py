@@ -13,7 +13,7 @@ from .findings import Findings
 from .names import Names
 from .nodes import Body, wrapped
 from .reader import Reader, Scope
-from .session_settings import MEANING, split_path
+from .session_settings import MEANING
 from .statement import EffectKind, NotUnderstood, SessionEffect, SessionSettings, Statement
 from .utility import QUERY_STATEMENTS, Reading, read_utility
 from .values import without_values
@@ -133,6 +133,7 @@ def _read(kind: str, body: Body, text: str, start: int, names: Names) -> Stateme
         reading = _query_reading(kind, body, found)
     else:
         reading = read_utility(kind, body, reader)
+        _keep_meaning(found)
     reader.finish()
     inner = None
     if reading.inner is not None:
@@ -144,19 +145,24 @@ def _read(kind: str, body: Body, text: str, start: int, names: Names) -> Stateme
     return _statement(replace(reading, effect=effect), found, kind, body, text, start, names)
 
 
+def _keep_meaning(found: Findings) -> None:
+    """What runs later, or beside its own statement, must not change what names mean. Raises NotUnderstood."""
+    for name, _, _ in found.settings:
+        if name in MEANING:
+            raise NotUnderstood(
+                f'set_config("{name}") can only stand in a query of its own',
+                "Use SET, or a SELECT that is not inside another statement.",
+            )
+
+
 def _query_reading(kind: str, body: Body, found: Findings) -> Reading:
     effect = SessionEffect()
-    for name, value, _ in found.settings:
-        path = split_path(value) if name == "search_path" and value is not None else None
-        if name not in MEANING:
-            path = effect.search_path
-        elif effect.changes_catalog and effect.search_path is None:
-            path = None  # the role is another too: the backend is asked what is searched
-        effect = SessionEffect(
-            EffectKind.SET, name, search_path=path, changes_catalog=effect.changes_catalog or name in MEANING
-        )
+    if found.settings:
+        # Whether such a call is made, how often and in what order is the server's to say: it is asked.
+        names = [name for name, _, _ in found.settings]
+        effect = SessionEffect(EffectKind.SET, names[-1], changes_catalog=not MEANING.isdisjoint(names))
     into = "intoClause" in body
-    if into:
+    if into or found.changes_catalog:
         effect = SessionEffect(EffectKind.CATALOG, changes_catalog=True)
     return Reading(_TAGS[kind], effect, _returns_rows(kind, body), found.sensitive or into)
 

@@ -228,6 +228,8 @@ def _copy(body: Body, reader: Reader) -> Reading:
     relation = reader.names.relation(body["relation"])
     reader.touch(relation, "Insert" if incoming else "Select")
     reader.shown(relation)
+    if reader.found.changes_catalog:
+        effect = SessionEffect(EffectKind.COPY_IN, changes_catalog=True)
     if incoming:
         reader.found.writes.append(Write(relation, "CopyStmt", body, 0))
         if "whereClause" in body:

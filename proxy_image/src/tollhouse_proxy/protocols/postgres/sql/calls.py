@@ -37,6 +37,8 @@ def judge_call(body: Body, names: Names, found: Findings) -> None:
     judge_name(parts, count, names, found, body.get("location"))
     if parts[-1] in _ARGUMENT_JUDGES and parts[-1] in names.catalog.builtin_functions:
         found.sensitive = True
+        if parts[-1] in COUNTING_FUNCTIONS:
+            found.count_calls.append(body)
         _ARGUMENT_JUDGES[parts[-1]](arguments, found, names)
 
 
@@ -68,7 +70,7 @@ def _judge_builtin(name: str, found: Findings, names: Names) -> None:
     if name in SAFE_FUNCTIONS or name in _ARGUMENT_JUDGES:
         return
     if name.startswith("pg_stat_get_"):
-        found.counts = found.counts_all = True
+        found.counts = found.counts_all = found.counts_unseen = True
     if name in OPAQUE_FUNCTIONS:
         found.opaque(f"function {PG_CATALOG}.{name}")
         return

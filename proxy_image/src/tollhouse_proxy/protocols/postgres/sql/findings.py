@@ -78,6 +78,9 @@ class Findings:
     changes_catalog: bool = False
     counts: bool = False
     counts_all: bool = False
+    counts_unseen: bool = False
+    """Counts are told where they cannot be blanked: beneath a view, or by a function of statistics."""
+    count_calls: list[Body] = field(default_factory=list)
     defining: bool = False
     settings: list[tuple[str, str | None, bool]] = field(default_factory=list)
     without_where: bool = False

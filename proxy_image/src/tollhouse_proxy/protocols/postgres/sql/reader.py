@@ -336,6 +336,7 @@ class Reader:
         self.found.everything |= below.everything
         self.found.settings += below.settings
         self.found.counts |= below.counts
+        self.found.counts_unseen |= below.counts
         self.found.counts_all |= below.counts_all
 
     def _range_var(self, body: Body, scope: Scope, select: Body, sample: Body | None = None) -> None:

@@ -8,6 +8,7 @@ from tollhouse_core.decision import Obligations
 from tollhouse_core.masks import Token
 
 from .binding import Binding
+from .blanks import blank_call
 from .catalog import Catalog, Relation
 from .commands import STRUCTURE
 from .copying import rewrite_copy
@@ -70,7 +71,8 @@ def rewrite(
             "this could read any table, and some are masked or filtered for you",
             "Leave out what shows statistics or other statements, and what brings code of its own.",
         )
-    if plan.found.counts and _filtered(plan.found.relations.values(), binding):
+    hides = plan.found.counts and _filtered(plan.found.relations.values(), binding)
+    if hides and (plan.found.counts_unseen or not _can_blank(plan)):
         raise CannotRewrite(
             "this shows how many rows tables have, and some rows are filtered for you",
             "Name the columns you need, without row counts; count the rows of a table itself.",
@@ -80,7 +82,7 @@ def rewrite(
         if binding.unknown(plan.found.relations.values()):
             raise CannotRewrite("a mask or filter binds to a relation this statement does not touch")
         return _kept(statement, plan, binding) if _reads_views(plan) and binding.wary else unchanged
-    return _rewrite(statement, plan, binding, touched)
+    return _rewrite(statement, plan, binding, touched, hides)
 
 
 def _reads_views(plan: Plan) -> bool:
@@ -143,7 +145,14 @@ def _same_circumstances(names: Names, catalog: Catalog, settings: SessionSetting
 _EXPLAIN_HINT = "Run the statement itself, without EXPLAIN."
 
 
-def _rewrite(statement: Statement, plan: Plan, binding: Binding, touched: list[Relation]) -> Rewritten:
+def _can_blank(plan: Plan) -> bool:
+    """Whether all that counts stands in the text of the statement itself."""
+    return plan.kind in _QUERIES | _CARRIERS or (plan.kind == "CopyStmt" and "query" in plan.body)
+
+
+def _rewrite(
+    statement: Statement, plan: Plan, binding: Binding, touched: list[Relation], blank: bool
+) -> Rewritten:
     kind, body, found = plan.kind, plan.body, plan.found
     forbidden = binding.forbidden_origins(touched)
     if kind in STRUCTURE:
@@ -166,13 +175,15 @@ def _rewrite(statement: Statement, plan: Plan, binding: Binding, touched: list[R
     if kind == "CopyStmt" and "relation" in body:
         rewrite_copy(splice, body, found, binding)
     else:
-        _rewrite_query(splice, found, binding)
+        _rewrite_query(splice, found, binding, blank)
     text, edits = splice.finish()
     return Rewritten(text, edits, forbidden, guards_errors=True)
 
 
-def _rewrite_query(splice: Splice, found: Findings, binding: Binding) -> None:
-    weave(splice, found.sources, binding)
+def _rewrite_query(splice: Splice, found: Findings, binding: Binding, blank: bool = False) -> None:
+    weave(splice, found.sources, binding, blank=blank)
+    for call in found.count_calls if blank else ():
+        blank_call(splice, call)
     rewrite_writes(splice, found.writes, binding)
     _check_cascades(found, binding)
     for write in found.writes:

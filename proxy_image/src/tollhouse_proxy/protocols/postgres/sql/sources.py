@@ -8,6 +8,7 @@ barrier, since what is moved below is already an expression over the mask.
 from __future__ import annotations
 
 from .binding import Binding
+from .blanks import blank_source, counting
 from .catalog import Relation
 from .filters import check_unshadowed, filter_sql
 from .findings import Findings, Source
@@ -118,16 +119,21 @@ def check_view_names(found: Findings, names: Names, home: Names) -> None:
     check_unshadowed(found, names, home)
 
 
-def weave(splice: Splice, sources: list[Source], binding: Binding, depth: int = 0) -> list[Source]:
+def weave(
+    splice: Splice, sources: list[Source], binding: Binding, depth: int = 0, *, blank: bool = False
+) -> list[Source]:
     """Puts every source that obligations touch into its sub-select; qualifies the others.
 
-    Returns the sources that were replaced.
+    `blank`: what counts rows shows nothing. Returns the sources that were replaced.
     """
     touched, kept = [], []
     for source in sources:
         if binding.touches(source.relation):
             _replace(splice, source, binding, depth)
             touched.append(source)
+        elif blank and counting(source.relation):
+            _put(splice, source, blank_source(source.relation, binding))
+            kept.append(source)
         elif binding.wary and must_stay(source.relation):
             _put(splice, source, unmoved_sql(source.relation, binding))
             kept.append(source)

@@ -15,7 +15,7 @@ from pathlib import Path
 # The test kit starts the real parts; it lives with the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from suites import isolation, node_postgres, pipeline, python_drivers, regress
+from suites import isolation, node_postgres, pipeline, programs, python_drivers, regress
 from suites.compared import Compared, compare, differences, table
 from suites.suite import Suite
 
@@ -25,6 +25,7 @@ ALL: Sequence[Suite] = (
     *pipeline.SUITES,
     *python_drivers.SUITES,
     *node_postgres.SUITES,
+    *programs.SUITES,
 )
 
 

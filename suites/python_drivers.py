@@ -88,7 +88,7 @@ class SqlAlchemy:
     def run(self, way: Way, folder: Path) -> Outcome:
         found = tree("sqlalchemy-*[0-9]")
         assert found is not None
-        for part in ("test", "setup.cfg", "pyproject.toml"):
+        for part in ("test", "lib", "setup.cfg", "pyproject.toml"):
             copied = shutil.copytree if (found / part).is_dir() else shutil.copy
             copied(found / part, folder / part)
         _prepare(way)

@@ -11,6 +11,8 @@ from suites.compared import Compared, differences
 from suites.regress import results_of
 from suites.suite import Outcome, Result
 
+from suites import pytests
+
 OLD = """\
 test tablespace                   ... ok         5433 ms
 parallel group (2 tests):  money pg_lsn
@@ -32,6 +34,26 @@ def test_both_spellings_of_pg_regress_are_read() -> None:
     passed, failed = Result.PASSED, Result.FAILED
     assert results_of(OLD) == {"tablespace": passed, "money": passed, "pg_lsn": failed, "stats": failed}
     assert results_of(TAP) == {"tablespace": passed, "money": passed, "pg_lsn": failed}
+
+
+JUNIT = """\
+<testsuites><testsuite name="pytest">
+<testcase classname="tests.a" name="passes"/>
+<testcase classname="tests.a" name="fails"><failure message="no"/></testcase>
+<testcase classname="tests.a" name="skips"><skipped type="pytest.skip"/></testcase>
+<testcase classname="tests.a" name="leaves a mess"/>
+<testcase classname="tests.a" name="leaves a mess"><error message="at teardown"/></testcase>
+</testsuite></testsuites>
+"""
+
+
+def test_what_pytest_reports_is_read_and_the_worse_of_two_counts() -> None:
+    assert pytests.results_of(JUNIT) == {
+        "tests.a::passes": Result.PASSED,
+        "tests.a::fails": Result.FAILED,
+        "tests.a::skips": Result.IGNORED,
+        "tests.a::leaves a mess": Result.FAILED,
+    }
 
 
 def test_what_was_ignored_is_not_counted() -> None:

@@ -61,6 +61,11 @@ fuzz: ## Fuzz the data path: MINUTES=10 for each target, TARGETS="wire content" 
 	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && \
 	  PYTHONPATH=tests python -m fuzz --minutes $(or $(MINUTES),1) $(ARGS) $(TARGETS)
 
+.PHONY: soak
+soak: ## Mixed load by many sessions: MINUTES=10 SESSIONS=1000 RATE=250 statements a second; fails on any error or growth
+	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && python -m benchmarks.soak \
+	  --minutes $(or $(MINUTES),10) --sessions $(or $(SESSIONS),1000) --rate $(or $(RATE),250) $(ARGS)
+
 .PHONY: crds
 crds: ## Generate crds/ and the API reference from the API types
 	@$(ENVIRONMENT) && python crds/generate.py

@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...]`: measure, print a table, write benchmarks/latest.json.
 
-Names: userland, transactions, policy, apply, held_up. Without names: all of them.
+Names: userland, transactions, policy, apply, held_up, connecting. Without names: all of them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ def apply() -> Sequence[Measure]:
     return one.measure()
 
 
+def connecting() -> Sequence[Measure]:
+    from benchmarks import connecting as one
+
+    return one.measure()
+
+
 def held_up() -> Sequence[Measure]:
     from benchmarks import held_up as one
 
@@ -55,6 +61,7 @@ ALL: dict[str, Callable[[], Sequence[Measure]]] = {
     "policy": policy,
     "apply": apply,
     "held_up": held_up,
+    "connecting": connecting,
 }
 
 

@@ -40,7 +40,7 @@ spec:
   postgres: {host: 127.0.0.1, port: PORT, database: DATABASE, tls: {mode: Disable}}
   credentials: {secretRef: {name: bench}}
   identity: {providers: [local]}
-  proxy: {tls: {mode: Disable}}
+  proxy: {port: ENTRANCE, tls: {mode: Disable}}
 ---
 apiVersion: tollhouse.dev/v1alpha1
 kind: AccessPolicy
@@ -56,7 +56,8 @@ spec:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A way to the database. pid: whose CPU time is counted, None for the direct way."""
+    """A way to the database. pid: whose CPU time is counted, None for the direct way. folder: where
+    `tollhouse up` keeps its state, None for other ways."""
 
     name: str
     port: int
@@ -64,6 +65,7 @@ class Peer:
     password: str
     database: str
     pid: int | None = None
+    folder: Path | None = None
 
     def environment(self) -> dict[str, str]:
         """libpq's settings for a client."""
@@ -136,6 +138,7 @@ def proxy(server: Postgres, database: str, policy: str = POLICY) -> Iterator[Pee
             "PASSWORD": server.password,
             "PORT": str(server.port),
             "DATABASE": database,
+            "ENTRANCE": str(free_port()),
         }
         for word, value in words.items():
             policy = policy.replace(word, value)
@@ -147,7 +150,7 @@ def proxy(server: Postgres, database: str, policy: str = POLICY) -> Iterator[Pee
             port = wait.until(lambda: running.check() or _port_of(log), within=60, what="the proxy's port")
             wait.until(lambda: answers(port), within=30, what="the proxy listens")
             pid = wait.until(lambda: _proxy_of(running.pid), what="the proxy's process")
-            yield Peer("proxy", port, "agent", token(folder), database, pid)
+            yield Peer("proxy", port, "agent", token(folder), database, pid, folder)
         finally:
             running.stop()
 

@@ -314,6 +314,11 @@ class Machine(Protocol):
         """Whether a statement is under way; a session that is not may run into its idle time limit."""
         ...
 
+    @property
+    def unfinished(self) -> int:
+        """How many bytes of a message have come whose end has not; 0 where nothing is begun."""
+        ...
+
     def client_data(self, data: bytes) -> None:
         """Bytes from the client, in any chunking."""
         ...

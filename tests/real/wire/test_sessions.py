@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -456,6 +458,30 @@ def test_the_backend_may_be_reached_by_a_unix_socket(postgres: Postgres, shop: s
     world = serve(WireWorld(postgres, shop, over_socket=True))
     with connect(world) as client:
         assert client.execute("SELECT inet_server_port()").fetchone() == (None,)
+
+
+def test_a_client_that_keeps_a_message_open_is_let_go_and_a_slow_one_is_not(
+    postgres: Postgres, shop: str, serve: Serve
+) -> None:
+    world = serve(WireWorld(postgres, shop, limits=TimeLimits(message=1.5)))
+    with connect(world) as slow, connect(world) as dawdling:
+        big = b"Q" + (200_000 + 5).to_bytes(4, "big") + b"SELECT 1 --" + b"x" * (200_000 - 11) + b"\0"
+        with socket.socket(fileno=os.dup(dawdling.pgconn.socket)) as plain:
+            plain.setblocking(True)
+            plain.sendall(b"Q\0\0\0\x20SELECT")
+            with socket.socket(fileno=os.dup(slow.pgconn.socket)) as other:
+                other.setblocking(True)
+                began = monotonic()
+                for start in range(0, len(big), 20_000):
+                    other.sendall(big[start : start + 20_000])
+                    wait.until(partial(_passed, began, start / 50_000), within=10, what="a while")
+                assert other.recv(1) == b"T"
+            plain.settimeout(10)
+            assert b"begun and not ended" in plain.recv(1000)
+
+
+def _passed(began: float, seconds: float) -> bool:
+    return monotonic() - began > seconds
 
 
 def test_a_silent_client_is_let_go(postgres: Postgres, shop: str, serve: Serve) -> None:

@@ -60,6 +60,8 @@ from tollhouse_proxy.runtime.warm import WarmPool
 
 log = logging.getLogger("tollhouse.session")
 
+MESSAGE_BYTES = 16 * 1024
+
 _LINGER_SECONDS = 5.0
 """How long a client may take to read the last words."""
 
@@ -84,6 +86,8 @@ class TimeLimits:
 
     login: float = 10.0
     dial: float = 10.0
+    message: float = 60.0
+    """A message that was begun must get on by MESSAGE_BYTES in so many seconds, or end."""
 
 
 class ClientSession(asyncio.Protocol):
@@ -115,6 +119,7 @@ class ClientSession(asyncio.Protocol):
         self._lingering: asyncio.TimerHandle | None = None
         self._began = parts.clock.monotonic()
         self._ready_at: float | None = None
+        self._unfinished = (0.0, 0)
         self._heard = self._began
         self._spoke = False
         """The client has sent something since time limits were looked at last."""
@@ -232,7 +237,21 @@ class ClientSession(asyncio.Protocol):
             return None
         if lost := self._judge.lost:
             return EndNow(EndReason.REVOKED, lost)
+        if self._dawdles(now):
+            return EndNow(EndReason.TIMEOUT, "a message was begun and not ended")
         return self._out_of_terms(self._judge.terms, now)
+
+    def _dawdles(self, now: float) -> bool:
+        """Whether the client keeps a message open: it would hold its backend session for ever."""
+        size = self._machine.unfinished if self._machine is not None else 0
+        since, before = self._unfinished
+        if not size or size < before or not before:
+            self._unfinished = (now, size)
+            return False
+        if now - since < self._limits.message:
+            return False
+        self._unfinished = (now, size)
+        return size - before < MESSAGE_BYTES
 
     def _out_of_terms(self, terms: SessionTerms, now: float) -> EndNow | None:
         most, silent = terms.max_duration_seconds, terms.idle_timeout_seconds

@@ -81,6 +81,11 @@ class ClientSide:
         return self._task is None and not self._framer.waiting and not self._ended and not self._held
 
     @property
+    def unfinished(self) -> int:
+        """Bytes of a message whose end has not come; what is whole and waits does not count."""
+        return 0 if self._held or self._ended else self._framer.waiting
+
+    @property
     def hungry(self) -> bool:
         """Whether the client should be read further. With no message in hand, what waits is the
         beginning of one, bounded by its own kind: its end must be read, however long it is."""

@@ -169,6 +169,11 @@ class PostgresMachine:
             return True
         return bool(self._session.ledger) or self._client_side.busy or self._state is not State.READY
 
+    @property
+    def unfinished(self) -> int:
+        """Bytes of a message whose end has not come."""
+        return self._client_side.unfinished if self._client_side is not None else 0
+
     def client_data(self, data: bytes) -> None:
         """Bytes from the client."""
         lane = self._lane

@@ -39,6 +39,11 @@ class Unserved:
         """Never."""
         return False
 
+    @property
+    def unfinished(self) -> int:
+        """Nothing is read."""
+        return 0
+
     def client_data(self, data: bytes) -> None:
         """A refusal in words, whatever was asked."""
         words = "no policy is in force for this connection yet"

@@ -1,0 +1,104 @@
+"""python -m mutants [AREA ...] [--sample N] [--seed S]"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from mutants.areas import AREAS, ROOT, Area
+from mutants.nursery import BROKEN, KILLED, SURVIVED, TIMED_OUT, Nursery
+from mutants.operators import Mutant, mutants_of, mutated
+from mutants.reach import Reach, reach_of
+
+TESTS_SECONDS = 20.0
+"""So long a mutant is tried, by the time its tests take when nothing is broken."""
+PATIENCE = 10.0
+UNREACHED = "no test comes by"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
+    parser.add_argument("areas", nargs="*", choices=[[], *AREAS], help=f"of {', '.join(AREAS)}; default: all")
+    parser.add_argument("--sample", type=int, default=100, help="mutants of each area (0: all); default 100")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--goal", type=float, default=85.0, help="percent that must be caught")
+    given = parser.parse_args()
+    nursery = Nursery()
+    missed = False
+    with contextlib.ExitStack() as stack:
+        nursery.share_servers(stack)
+        for name in given.areas or AREAS:
+            score = _try(nursery, AREAS[name], given.sample, given.seed)
+            missed |= score < given.goal
+    return 1 if missed else 0
+
+
+def _try(nursery: Nursery, area: Area, sample: int, seed: int) -> float:
+    reach = _reached(area)
+    population = [(path, mutant) for path in area.sources for mutant in mutants_of(path.read_text())]
+    chosen = population
+    if sample and sample < len(population):
+        chosen = random.Random(seed).sample(population, sample)
+    fates: Counter[str] = Counter()
+    print(f"{area.name}: {len(chosen)} of {len(population)} mutants", flush=True)
+    for path, mutant in sorted(chosen, key=lambda one: (str(one[0]), one[1].number)):
+        fate = _fate(nursery, reach, path, mutant)
+        fates[fate] += 1
+        if fate in (_WORDS[SURVIVED], UNREACHED):
+            print(f"  {fate}: {path.relative_to(ROOT)}:{mutant.line}: {mutant.what}", flush=True)
+    counted = sum(fates.values()) - fates[_WORDS[BROKEN]]
+    caught = fates[_WORDS[KILLED]] + fates[_WORDS[TIMED_OUT]]
+    score = 100 * caught / counted if counted else 100.0
+    said = ", ".join(f"{count} {fate}" for fate, count in sorted(fates.items()))
+    print(f"{area.name}: {score:.1f} % caught ({said})", flush=True)
+    return score
+
+
+_WORDS = {SURVIVED: "survived", KILLED: "killed", TIMED_OUT: "timed out", BROKEN: "cannot be imported"}
+
+
+def _fate(nursery: Nursery, reach: Reach, path: Path, mutant: Mutant) -> str:
+    tests: list[str] = []
+    seconds = 0.0
+    for test in reach.tests(path, mutant.line):
+        seconds += reach.seconds.get(test, 1.0) + 0.05
+        tests.append(test)
+        if seconds > TESTS_SECONDS:
+            break
+    if not tests:
+        # Lines that run once, at import, are nobody's: every test of the area may notice.
+        tests = sorted(reach.seconds, key=lambda test: reach.seconds[test])[:200]
+    tree = mutated(path.read_text(), mutant.number)
+    return _WORDS.get(nursery.fate(path, tree, tests, 30 + PATIENCE * seconds), "killed")
+
+
+def _reached(area: Area) -> Reach:
+    """Kept between runs of the same code and tests (by newest file)."""
+    newest = max(
+        path.stat().st_mtime_ns for root in ("proxy_image/src", "tests") for path in (ROOT / root).rglob("*.py")
+    )
+    kept = Path(tempfile.gettempdir()) / f"tollhouse-mutants-{area.name}-{newest}.json"
+    if not kept.exists():
+        reading, child = os.pipe(), os.fork()
+        if child == 0:
+            os.close(reading[0])
+            try:
+                reach_of(area).save(kept)
+            except BaseException as error:
+                print(error, file=sys.stderr)
+                os._exit(1)
+            os._exit(0)
+        os.close(reading[1])
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+            raise SystemExit(f"{area.name}: cannot be measured")
+    return Reach.load(kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

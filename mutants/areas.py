@@ -1,0 +1,52 @@
+"""What is broken, and which tests must notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "proxy_image/src/tollhouse_core"
+PROXY = ROOT / "proxy_image/src/tollhouse_proxy"
+POSTGRES = PROXY / "protocols/postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """`sources` are files, `tests` what pytest is given."""
+
+    name: str
+    sources: tuple[Path, ...]
+    tests: tuple[str, ...]
+
+
+def _sql(*names: str) -> tuple[Path, ...]:
+    return tuple(POSTGRES / "sql" / f"{name}.py" for name in names)
+
+
+_SQL_TESTS = ("tests/proxy/postgres/sql", "tests/real/sql")
+_WIRE_TESTS = ("tests/proxy/postgres/wire", "tests/real/wire")
+
+AREAS = {
+    area.name: area
+    for area in (
+        Area("policy", tuple(sorted((CORE / "policy").glob("*.py"))), ("tests/core/policy", "tests/dialects")),
+        Area(
+            "classify",
+            _sql("understand", "reader", "findings", "names", "utility", "commands", "calls", "sensitive")
+            + _sql("target_reads", "cascades", "constants", "where"),
+            _SQL_TESTS,
+        ),
+        Area(
+            "rewrite",
+            _sql("rewrite", "binding", "sources", "splice", "filters", "writes", "inserts", "pinned", "guards"),
+            _SQL_TESTS,
+        ),
+        Area(
+            "mask",
+            _sql("masks", "content_masks") + tuple(sorted((PROXY / "kits").glob("content*.py"))),
+            ("tests/proxy/kits", *_SQL_TESTS, "tests/proxy/postgres/wire/test_content.py"),
+        ),
+        Area("wire", tuple(sorted((POSTGRES / "wire").glob("*.py"))), _WIRE_TESTS),
+    )
+}

@@ -1,0 +1,137 @@
+"""One process that has imported everything and lends itself out by fork: a mutant costs its tests, not imports.
+
+Forked, a child forgets the modules that the broken one reaches, imports them anew with the broken one in
+place, and runs the tests that touch the broken line, quickest first, until one falls.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import io
+import os
+import pkgutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import grimp
+
+from mutants.areas import ROOT
+
+PACKAGES = ("tollhouse_core", "tollhouse_dialects", "tollhouse_proxy")
+SURVIVED, KILLED, TIMED_OUT, BROKEN = 0, 1, 2, 3
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a source file."""
+    parts = path.relative_to(ROOT / "proxy_image/src").with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+class Nursery:
+    """Holds what all children share: imported modules, who imports whom, servers."""
+
+    def __init__(self) -> None:
+        for path in ("operator/src", "proxy_image/src", "tests"):
+            sys.path.insert(0, str(ROOT / path))
+        os.chdir(ROOT)
+        self._graph = grimp.build_graph(*PACKAGES)
+        for package in PACKAGES:
+            for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+                if not found.name.endswith("__main__"):
+                    importlib.import_module(found.name)
+        for other in ("pytest", "hypothesis", "psycopg", "asyncpg", "uvloop"):
+            importlib.import_module(other)
+
+    def share_servers(self, stack: contextlib.ExitStack) -> None:
+        """Starts the servers that tests ask for, once, and lends them to every child."""
+        postgres: Any = importlib.import_module("kit.postgres")
+        running = {}
+        for version in (16,):
+            running[version] = stack.enter_context(postgres.running(version))
+        start = postgres.running
+
+        @contextlib.contextmanager
+        def lent(version: int = 16, **more: Any) -> Iterator[Any]:
+            if version in running and not more:
+                yield running[version]
+            else:
+                with start(version, **more) as own:
+                    yield own
+
+        postgres.running = lent
+
+    def fate(self, path: Path, tree: ast.Module, tests: Sequence[str], seconds: float) -> int:
+        """What becomes of a mutant: SURVIVED, KILLED, TIMED_OUT, BROKEN (it cannot be imported)."""
+        child = os.fork()
+        if child == 0:
+            os.setpgid(0, 0)
+            os._exit(self._live(path, tree, tests))
+        end = time.monotonic() + seconds
+        while True:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else KILLED
+            if time.monotonic() > end:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return TIMED_OUT
+            time.sleep(0.02)
+
+    def _live(self, path: Path, tree: ast.Module, tests: Sequence[str]) -> int:
+        name = module_name(path)
+        for stale in {name, *self._graph.find_downstream_modules(name)}:
+            sys.modules.pop(stale, None)
+        code = compile(tree, str(path), "exec", dont_inherit=True)
+        sys.meta_path.insert(0, _Broken(name, path, code))
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        sys.stdout = sys.stderr = io.StringIO()
+        try:
+            importlib.import_module(name)
+        except BaseException:
+            return BROKEN
+        return KILLED if run(tests) else SURVIVED
+
+
+def run(tests: Sequence[str], plugins: Sequence[object] = ()) -> int:
+    """pytest's own status for these tests, stopping at the first that falls."""
+    import hypothesis
+    import pytest
+
+    hypothesis.settings.register_profile("mutants", max_examples=30, deadline=None, database=None)
+    hypothesis.settings.load_profile("mutants")
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-W", "ignore"]
+    return int(pytest.main([*options, *tests], plugins=[*plugins]))
+
+
+class _Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives one module from a tree instead of its file."""
+
+    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+        self._name = name
+        self._path = path
+        self._code = code
+
+    def find_spec(self, fullname: str, *_: object) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        package = [str(self._path.parent)] if self._path.name == "__init__.py" else None
+        spec = importlib.util.spec_from_file_location(
+            fullname, self._path, loader=self, submodule_search_locations=package
+        )
+        return spec
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self._code, module.__dict__)

@@ -384,9 +384,11 @@ class Reader:
                 pending += [(k, n) for name, k, n in children(node) if name not in ("relation", "method")]
                 continue
             self._expression_node(kind, node, scope)
-            if kind in _LEAVES or kind == "LockingClause":  # FOR UPDATE OF says names of the FROM list
+            if kind in _LEAVES:
                 continue
-            pending += [(k, n) for name, k, n in children(node) if name not in _NAME_FIELDS]
+            pending += [
+                (k, n) for name, k, n in children(node) if name not in _NAME_FIELDS or k == "RangeVar"
+            ]
 
     def expression(self, _name: str, body: Body, scope: Scope) -> None:
         """A node outside any statement (an argument of EXECUTE, a default)."""

@@ -61,6 +61,10 @@ fuzz: ## Fuzz the data path: MINUTES=10 for each target, TARGETS="wire content" 
 	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && \
 	  PYTHONPATH=tests python -m fuzz --minutes $(or $(MINUTES),1) $(ARGS) $(TARGETS)
 
+.PHONY: mutants
+mutants: ## Break the code on purpose and count what tests notice: SAMPLE=100 of each area, AREAS="policy wire" for some
+	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && python -m mutants --sample $(or $(SAMPLE),100) $(AREAS)
+
 .PHONY: soak
 soak: ## Mixed load by many sessions: MINUTES=10 SESSIONS=1000 RATE=250 statements a second; fails on any error or growth
 	@$(ENVIRONMENT) && PYTHONPATH=tests python -m kit.prepare && python -m benchmarks.soak \

@@ -81,7 +81,9 @@ def _fate(nursery: Nursery, reach: Reach, path: Path, mutant: Mutant) -> str:
 def _reached(area: Area) -> Reach:
     """Kept between runs of the same code and tests (by newest file)."""
     newest = max(
-        path.stat().st_mtime_ns for root in ("proxy_image/src", "tests") for path in (ROOT / root).rglob("*.py")
+        path.stat().st_mtime_ns
+        for root in ("proxy_image/src", "tests")
+        for path in (ROOT / root).rglob("*.py")
     )
     kept = Path(tempfile.gettempdir()) / f"tollhouse-mutants-{area.name}-{newest}.json"
     if not kept.exists():

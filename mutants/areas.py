@@ -30,7 +30,9 @@ _WIRE_TESTS = ("tests/proxy/postgres/wire", "tests/real/wire")
 AREAS = {
     area.name: area
     for area in (
-        Area("policy", tuple(sorted((CORE / "policy").glob("*.py"))), ("tests/core/policy", "tests/dialects")),
+        Area(
+            "policy", tuple(sorted((CORE / "policy").glob("*.py"))), ("tests/core/policy", "tests/dialects")
+        ),
         Area(
             "classify",
             _sql("understand", "reader", "findings", "names", "utility", "commands", "calls", "sensitive")
@@ -39,7 +41,9 @@ AREAS = {
         ),
         Area(
             "rewrite",
-            _sql("rewrite", "binding", "sources", "splice", "filters", "writes", "inserts", "pinned", "guards"),
+            _sql(
+                "rewrite", "binding", "sources", "splice", "filters", "writes", "inserts", "pinned", "guards"
+            ),
             _SQL_TESTS,
         ),
         Area(

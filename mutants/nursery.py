@@ -1,4 +1,4 @@
-"""One process that has imported everything and lends itself out by fork: a mutant costs its tests, not imports.
+"""One process that has imported everything and lends itself out by fork: a mutant costs its tests alone.
 
 Forked, a child forgets the modules that the broken one reaches, imports them anew with the broken one in
 place, and runs the tests that touch the broken line, quickest first, until one falls.
@@ -128,10 +128,9 @@ class _Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if fullname != self._name:
             return None
         package = [str(self._path.parent)] if self._path.name == "__init__.py" else None
-        spec = importlib.util.spec_from_file_location(
+        return importlib.util.spec_from_file_location(
             fullname, self._path, loader=self, submodule_search_locations=package
         )
-        return spec
 
     def exec_module(self, module: ModuleType) -> None:
         exec(self._code, module.__dict__)

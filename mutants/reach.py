@@ -69,7 +69,8 @@ def reach_of(area: Area) -> Reach:
     status = run(area.tests, [watch])
     measured.stop()
     if status or watch.failed:
-        raise SystemExit(f"{area.name}: tests fall by themselves: {', '.join(sorted(watch.failed)) or status}")
+        fallen = ", ".join(sorted(watch.failed)) or str(status)
+        raise SystemExit(f"{area.name}: tests fall by themselves: {fallen}")
     lines: dict[str, dict[str, list[str]]] = {}
     data = measured.get_data()
     for file in data.measured_files():

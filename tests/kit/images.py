@@ -22,6 +22,8 @@ TREE = Path(__file__).resolve().parents[2]
 RELEASE = "bookworm"
 BASE = f"localhost/tollhouse-base:{RELEASE}"
 BASE_PACKAGES = "python3,python3-venv,ca-certificates"
+BUILD = f"localhost/tollhouse-build:{RELEASE}"
+BUILD_PACKAGES = f"{BASE_PACKAGES},gcc,libc6-dev,python3-dev"
 TAG = "e2e"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"  # the file alone: packages write beside it while they install
 
@@ -39,6 +41,8 @@ def build(
     """
     image = f"localhost/{name}:{TAG}"
     given = {"BASE_IMAGE": base_image(), **(arguments or {})}
+    if "ARG BUILD_IMAGE" in dockerfile.read_text():
+        given["BUILD_IMAGE"] = build_image()
     with locked("buildah"), tempfile.TemporaryDirectory() as made:
         command = [
             "bud",
@@ -77,21 +81,30 @@ def archive(image: str) -> Path:
 
 def base_image() -> str:
     """The base image's name; made when it is not there."""
+    return _debian(BASE, BASE_PACKAGES)
+
+
+def build_image() -> str:
+    """The same with a C compiler, for build stages."""
+    return _debian(BUILD, BUILD_PACKAGES)
+
+
+def _debian(image: str, packages: str) -> str:
     with locked("base-image"):
-        if _buildah("images", "-q", BASE, check=False).strip():
-            return BASE
+        if _buildah("images", "-q", image, check=False).strip():
+            return image
         _need("debootstrap")
-        print("kit: making the base image, once on this machine ...", file=sys.stderr, flush=True)
+        print(f"kit: making {image}, once on this machine ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="tollhouse-base-") as made:
             root = Path(made) / "root"
-            _run(["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", RELEASE, str(root)])
+            _run(["debootstrap", "--variant=minbase", f"--include={packages}", RELEASE, str(root)])
             shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
             recipe = Path(made) / "Dockerfile"
             recipe.write_text(
                 "FROM scratch\nCOPY root/ /\nENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n"
             )
-            _buildah("bud", "-q", "-t", BASE, "-f", str(recipe), made)
-        return BASE
+            _buildah("bud", "-q", "-t", image, "-f", str(recipe), made)
+        return image
 
 
 def single_file(name: str, program: Path) -> str:

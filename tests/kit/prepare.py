@@ -24,6 +24,7 @@ FOR_A_NODE: dict[str, Callable[[], object]] = {
     "kubelet": lambda: kube_programs.kube_program("kubelet"),
     "CoreDNS": kube_programs.coredns_program,
     "the base image": images.base_image,
+    "the build image": images.build_image,
 }
 FOR_KEYCLOAK: dict[str, Callable[[], object]] = {"Keycloak": keycloak.program}
 OPTIONAL = {"PostgreSQL 18"}  # tests that want it are left out, and say so

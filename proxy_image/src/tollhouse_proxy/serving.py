@@ -26,6 +26,7 @@ from tollhouse_proxy.adapters.credentials.settings import POD_TOKEN, CredentialS
 from tollhouse_proxy.adapters.stores import Stores
 from tollhouse_proxy.backend_ca import backend_ca
 from tollhouse_proxy.guard.house import House
+from tollhouse_proxy.kits import kernel
 from tollhouse_proxy.ports.credentials import CredentialSource
 from tollhouse_proxy.ports.judging import Gate
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
@@ -82,7 +83,8 @@ class Serving:
     def warnings(self) -> tuple[str, ...]:
         """What people should know though clients are served."""
         audit = (f"audit: {self._sink.failure}",) if self._sink.failure else ()
-        return audit + tuple(self._prover.warnings)
+        kernel_words = (kernel.WARNING,) if kernel.WARNING else ()
+        return audit + kernel_words + tuple(self._prover.warnings)
 
     @property
     def standing(self) -> Standing | None:
@@ -122,6 +124,8 @@ class Serving:
         self._listener = Listener(RuntimeSettings(listen.host, listen.port), parts)
         await self._listener.start()
         settle_memory()
+        if kernel.WARNING:
+            log.warning("%s", kernel.WARNING)
         log.info("serving %s/%s on port %d", self._settings.namespace, self._settings.connection, self.port)
 
     async def drain(self) -> None:

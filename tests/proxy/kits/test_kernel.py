@@ -20,6 +20,10 @@ def test_where_it_must_be_the_kernel_is_compiled() -> None:
     )
 
 
+def test_people_are_told_when_it_is_not_compiled() -> None:
+    assert bool(kernel.WARNING) is not kernel.COMPILED
+
+
 def test_what_is_compiled_is_made_from_the_source_here() -> None:
     if kernel.COMPILED:
         words = "the compiled kernel is of another source: python setup.py build_ext --inplace"
@@ -33,9 +37,10 @@ def test_without_the_compiled_module_the_twins_serve() -> None:
     program = """if True:
         import sys
         sys.modules["tollhouse_proxy.kits._native"] = None
-        from tollhouse_proxy.kits import frames, kernel, template
-        assert not kernel.COMPILED
+        from tollhouse_proxy.kits import frames, kernel, rows, template
+        assert not kernel.COMPILED and "not compiled" in kernel.WARNING
         assert kernel.template is template.template and kernel.run is frames.run
+        assert kernel.mask_rows is rows.mask_rows
     """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.in_force import InForce
+from tollhouse_proxy.kits import kernel
 
 
 class _GuardCollector(Collector):
@@ -47,6 +48,11 @@ class _GuardCollector(Collector):
         info = GaugeMetricFamily("tollhouse_policy_info", "The bundle in force", labels=["revision"])
         info.add_metric([self._in_force.revision], 1)
         yield info
+        served = GaugeMetricFamily(
+            "tollhouse_kernel_info", "Which implementation of the kernel serves", labels=["implementation"]
+        )
+        served.add_metric(["compiled" if kernel.COMPILED else "python"], 1)
+        yield served
 
 
 class StatusServer:

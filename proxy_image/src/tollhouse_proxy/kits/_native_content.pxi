@@ -37,28 +37,26 @@ cdef enum:
     IS_LOCAL = 8  # before the @ of an address
     IS_DOMAIN = 16
     IS_KEY = 32  # within an access key
-    IS_AT = 64
-    IS_HINT = 128  # without one of these no key is there
 
 cdef uint8_t CLASS[256]
+cdef uint8_t STARTS_KEY[256]
 cdef uint8_t IBAN_LENGTHS[26 * 26]
 
 
 cdef void _fill_classes():
     cdef int byte
     for byte in range(256):
-        CLASS[byte] = 0
+        CLASS[byte] = STARTS_KEY[byte] = 0
     for byte in b"0123456789":
         CLASS[byte] = IS_DIGIT | IS_WORD | IS_LOCAL | IS_DOMAIN | IS_KEY
     for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
         CLASS[byte] = IS_LETTER | IS_WORD | IS_LOCAL | IS_DOMAIN | IS_KEY
-    CLASS[95] = IS_WORD | IS_LOCAL | IS_KEY | IS_HINT  # _
-    CLASS[45] = IS_LOCAL | IS_DOMAIN | IS_KEY | IS_HINT  # -
-    CLASS[64] = IS_AT  # @
-    for byte in b"AJ":
-        CLASS[byte] |= IS_HINT
+    CLASS[95] = IS_WORD | IS_LOCAL | IS_KEY  # _
+    CLASS[45] = IS_LOCAL | IS_DOMAIN | IS_KEY  # -
     for byte in b".%+'":
         CLASS[byte] = IS_LOCAL
+    for byte in b"Agxse":
+        STARTS_KEY[byte] = 1
     for letters, length in IBANS.items():
         IBAN_LENGTHS[(ord(letters[0]) - 65) * 26 + ord(letters[1]) - 65] = length
 
@@ -413,88 +411,225 @@ cdef inline bint _starts(octets text, Py_ssize_t at, Py_ssize_t size, const char
     return size - at >= length and memcmp(text + at, word, length) == 0
 
 
-cdef bint _may_hold_key(octets text, Py_ssize_t size, int detectors) noexcept nogil:
-    """Whether a key may be there: the beginning of one, and enough behind it."""
-    cdef Py_ssize_t at, run_end = 0, least
+cdef inline bint _upper_or_digit(uint8_t byte) noexcept nogil:
+    return c"A" <= byte <= c"Z" or _digit(byte)
+
+
+cdef Py_ssize_t _armour(octets text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
+    """[A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----; the end, or -1. What stands before the last PRIVATE KEY of the words
+    may be anything of them, so that one decides."""
+    cdef Py_ssize_t begin = at, place
+    while at < size and (text[at] == c" " or _upper_or_digit(text[at])):
+        at += 1
+    if not _starts(text, at, size, "-----", 5):
+        return -1
+    place = at - 11
+    while place >= begin:
+        if memcmp(text + place, "PRIVATE KEY", 11) == 0:
+            return at + 5
+        if _digit(text[place + 10]):
+            return -1  # a digit behind every PRIVATE KEY that could still come
+        place -= 1
+    return -1
+
+
+cdef void _private_keys(octets text, Py_ssize_t size, Finds *finds) noexcept nogil:
+    """The pattern of PrivateKey: to its end, or to the end of the text."""
+    cdef Py_ssize_t at = 0, end, close
+    while size - at >= 11:
+        if text[at] != c"-" or not _starts(text, at, size, "-----BEGIN ", 11):
+            at += 1
+            continue
+        end = _armour(text, at + 11, size)
+        if end < 0:
+            at += 1
+            continue
+        close = -1
+        while end < size:
+            if text[end] == c"-" and _starts(text, end, size, "-----END ", 9):
+                close = _armour(text, end + 9, size)
+                if close >= 0:
+                    break
+            end += 1
+        if close < 0:
+            close = size
+        _note(finds, at, close)
+        at = close
+
+
+cdef enum KeyPart:
+    UPPER = 0  # [A-Z0-9]
+    PLAIN = 1  # [A-Za-z0-9]
+    SNAKE = 2  # [A-Za-z0-9_]
+    KEBAB = 3  # [A-Za-z0-9-]
+    BOTH = 4  # [A-Za-z0-9_-]
+
+
+cdef Py_ssize_t _part(
+    octets text, Py_ssize_t at, Py_ssize_t size, KeyPart what, Py_ssize_t least, Py_ssize_t most
+) noexcept nogil:
+    """As many characters as there are, up to `most`; the end, -1 for fewer than `least`. 0: without bound."""
+    cdef Py_ssize_t begin = at
     cdef uint8_t byte
-    for at in range(size):
+    while at < size and (most == 0 or at - begin < most):
         byte = text[at]
-        if byte == c"-" and detectors & PRIVATE_KEY and _starts(text, at, size, "-----BEGIN ", 11):
-            return True
-        if not detectors & ACCESS_KEY:
+        if not _is(byte, IS_KEY):
+            break
+        if (byte == c"_" and what != SNAKE and what != BOTH) or (byte == c"-" and what != KEBAB and what != BOTH):
+            break
+        if what == UPPER and not _upper_or_digit(byte):
+            break
+        at += 1
+    return at if at - begin >= least else -1
+
+
+cdef Py_ssize_t _access_key(octets text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
+    """The pattern of AccessKey at one place; the end, or -1. No two of its forms begin alike."""
+    cdef uint8_t byte = text[at], third
+    cdef Py_ssize_t end
+    if size - at < 13:
+        return -1
+    third = text[at + 2]
+    if byte == c"A":
+        if _starts(text, at, size, "AIza", 4):
+            return _part(text, at + 4, size, BOTH, 35, 35)
+        if text[at + 3] == c"A" and (
+            _starts(text, at, size, "AKI", 3)
+            or _starts(text, at, size, "ASI", 3)
+            or _starts(text, at, size, "ARO", 3)
+            or _starts(text, at, size, "AID", 3)
+            or _starts(text, at, size, "AGP", 3)
+            or _starts(text, at, size, "ANP", 3)
+        ):
+            return _part(text, at + 4, size, UPPER, 16, 16)
+    elif byte == c"g":
+        if text[at + 1] == c"h" and text[at + 3] == c"_" and (
+            third == c"p" or third == c"o" or third == c"u" or third == c"s" or third == c"r"
+        ):
+            return _part(text, at + 4, size, PLAIN, 36, 255)
+        if _starts(text, at, size, "github_pat_", 11):
+            return _part(text, at + 11, size, SNAKE, 22, 255)
+        if _starts(text, at, size, "glpat-", 6):
+            return _part(text, at + 6, size, BOTH, 20, 0)
+    elif byte == c"x":
+        if _starts(text, at, size, "xox", 3) and text[at + 4] == c"-" and memchr("abeprs", text[at + 3], 6) != NULL:
+            return _part(text, at + 5, size, KEBAB, 10, 0)
+    elif byte == c"s":
+        if _starts(text, at, size, "sk_live_", 8) or _starts(text, at, size, "sk_test_", 8):
+            return _part(text, at + 8, size, PLAIN, 16, 0)
+        if _starts(text, at, size, "sk-", 3):
+            return _part(text, at + 3, size, BOTH, 20, 0)
+    elif byte == c"e" and _starts(text, at, size, "eyJ", 3):
+        end = _part(text, at + 3, size, BOTH, 10, 0)
+        if end < 0 or end >= size or text[end] != c".":
+            return -1
+        end = _part(text, end + 1, size, BOTH, 10, 0)
+        if end < 0 or end >= size or text[end] != c".":
+            return -1
+        return _part(text, end + 1, size, BOTH, 5, 0)
+    return -1
+
+
+cdef void _access_keys(octets text, Py_ssize_t size, Finds *finds) noexcept nogil:
+    """The pattern of AccessKey."""
+    cdef Py_ssize_t at = 0, end
+    while size - at >= 13:
+        if not STARTS_KEY[text[at]]:
+            at += 1
             continue
-        if byte == c"A":
-            if not (
-                _starts(text, at, size, "AKIA", 4)
-                or _starts(text, at, size, "ASIA", 4)
-                or _starts(text, at, size, "AROA", 4)
-                or _starts(text, at, size, "AIDA", 4)
-                or _starts(text, at, size, "AGPA", 4)
-                or _starts(text, at, size, "ANPA", 4)
-                or _starts(text, at, size, "AIza", 4)
-            ):
-                continue
-            least = 20
-        elif byte == c"g":
-            if not (
-                (size - at >= 4 and text[at + 1] == c"h" and text[at + 3] == c"_")
-                or _starts(text, at, size, "github_pat_", 11)
-                or _starts(text, at, size, "glpat-", 6)
-            ):
-                continue
-            least = 26
-        elif byte == c"x":
-            if not (_starts(text, at, size, "xox", 3) and size - at >= 5 and text[at + 4] == c"-"):
-                continue
-            least = 15
-        elif byte == c"s":
-            if not (_starts(text, at, size, "sk_", 3) or _starts(text, at, size, "sk-", 3)):
-                continue
-            least = 23
-        elif byte == c"e":
-            if not _starts(text, at, size, "eyJ", 3):
-                continue
-            least = 13
-        else:
+        end = _access_key(text, at, size)
+        if end < 0:
+            at += 1
             continue
-        if run_end < at:
-            run_end = at
-        while run_end < size and _is(text[run_end], IS_KEY):
-            run_end += 1
-        if run_end - at >= least:
-            return True
-    return False
+        _note(finds, at, end)
+        at = end
+
+
+cdef extern from *:
+    """
+    #define TOLLHOUSE_ONES 0x0101010101010101ULL
+    #define TOLLHOUSE_TOPS 0x8080808080808080ULL
+    """
+    const uint64_t ONES "TOLLHOUSE_ONES"
+    const uint64_t TOPS "TOLLHOUSE_TOPS"
+
+cdef struct Sight:
+    uint64_t high  # a byte above ASCII, where not 0; and so with the others
+    uint64_t letters
+    uint64_t ats
+    uint64_t hints  # without one of these no key is there
+    Py_ssize_t digits
+
+
+cdef inline uint64_t _equal(uint64_t word, uint8_t byte) noexcept nogil:
+    """Not 0 where one of eight bytes is this one."""
+    word ^= ONES * byte
+    return (word - ONES) & ~word & TOPS
+
+
+cdef inline uint64_t _between(uint64_t word, uint8_t first, uint8_t last) noexcept nogil:
+    """The top bit of each of eight bytes (of ASCII) that lies between."""
+    return (word + ONES * <uint8_t>(0x80 - first)) & ~(word + ONES * <uint8_t>(0x7F - last)) & TOPS
+
+
+cdef inline void _see_word(uint64_t word, Sight *sight) noexcept nogil:
+    cdef uint64_t low = word & ~TOPS
+    sight.high |= word & TOPS
+    sight.digits += ((_between(low, c"0", c"9") >> 7) * ONES) >> 56
+    sight.letters |= _between(low | (ONES * 0x20), c"a", c"z")
+    sight.ats |= _equal(low, c"@")
+    sight.hints |= _equal(low, c"_") | _equal(low, c"-") | _equal(low, c"A") | _equal(low, c"J")
+
+
+cdef inline void _see(octets text, Py_ssize_t size, Sight *sight) noexcept nogil:
+    """Looks over a text, eight bytes at a time. Bytes above ASCII may count for others and some bytes twice:
+    what is asked of a sight is whether something can not be there."""
+    cdef uint64_t word = 0
+    cdef Py_ssize_t at = 0
+    sight.high = sight.letters = sight.ats = sight.hints = 0
+    sight.digits = 0
+    if size < 8:
+        while at < size:
+            word = word << 8 | text[at]
+            at += 1
+        _see_word(word, sight)
+        return
+    while size - at > 8:
+        memcpy(&word, text + at, 8)
+        _see_word(word, sight)
+        at += 8
+    memcpy(&word, text + size - 8, 8)
+    _see_word(word, sight)
 
 
 cdef Verdict _examine(octets text, Py_ssize_t size, int detectors, bint places, bint strict, Finds *finds) noexcept nogil:
     """What is in a value. `places`: whether anything may be there at all (for documents of several values);
     `strict`: it must be UTF-8."""
-    cdef Py_ssize_t at, digits = 0
-    cdef uint8_t seen = 0, high = 0
-    for at in range(size):
-        seen |= CLASS[text[at]]
-        digits += CLASS[text[at]] & IS_DIGIT
-        high |= text[at]
+    cdef Sight sight
+    _see(text, size, &sight)
     finds.count = 0
     finds.full = False
-    if high & 0x80 and strict and not _is_utf8(text, size):
+    if sight.high and strict and not _is_utf8(text, size):
         return BROKEN
-    if detectors & EMAIL and seen & IS_AT:
-        if high & 0x80:
+    if sight.ats and detectors & EMAIL:
+        if sight.high:
             return ASK
         _emails(text, size, finds)
     if size < 8:
         return FOUND if finds.count else CLEAN
-    if digits >= 13 and detectors & CARD:
-        if high & 0x80:
+    if sight.digits >= 13 and detectors & CARD:
+        if sight.high:
             return ASK
         _cards(text, size, finds, places)
-    if digits >= 7 and detectors & PHONE:
+    if sight.digits >= 7 and detectors & PHONE:
         _phones(text, size, finds)
-    if digits >= 2 and seen & IS_LETTER and detectors & IBAN:
+    if sight.digits >= 2 and sight.letters and size >= (4 if places else 15) and detectors & IBAN:
         _ibans(text, size, finds, places)
-    if seen & IS_HINT and detectors & (PRIVATE_KEY | ACCESS_KEY) and _may_hold_key(text, size, detectors):
-        return ASK
+    if sight.hints and size >= 13:
+        if detectors & PRIVATE_KEY and memchr(text, c"-", size) != NULL:
+            _private_keys(text, size, finds)
+        if detectors & ACCESS_KEY:
+            _access_keys(text, size, finds)
     if finds.full:
         return ASK
     return FOUND if finds.count else CLEAN

@@ -12,10 +12,9 @@ cdef enum Way:
 
 cdef uint32_t NULL_LENGTH = 0xFFFFFFFF
 cdef Py_ssize_t LONGEST_MESSAGE = 0x7FFFFFFF
-cdef int64_t TWELVE_DIGITS = 1000000000000
-"""No detector finds anything in fewer than thirteen digits alone."""
 
 cdef enum:
+    MOST_DIGITS = 64
     RELEASES_FROM = 64 * 1024  # bytes of a run; less is not worth handing the lock of the interpreter over
 
 
@@ -25,7 +24,8 @@ cdef struct Buffer:
     Py_ssize_t room
 
 
-cdef int _add(Buffer *to, const void *source, Py_ssize_t size) except -1 nogil:
+cdef int _room(Buffer *to, Py_ssize_t size) except -1 nogil:
+    """Makes room for so much more."""
     cdef uint8_t *grown
     cdef Py_ssize_t room
     if size > to.room - to.size:
@@ -38,6 +38,12 @@ cdef int _add(Buffer *to, const void *source, Py_ssize_t size) except -1 nogil:
                 raise MemoryError
         to.data = grown
         to.room = room
+    return 0
+
+
+cdef inline int _add(Buffer *to, const void *source, Py_ssize_t size) except -1 nogil:
+    if size > to.room - to.size:
+        _room(to, size)
     memcpy(to.data + to.size, source, size)
     to.size += size
     return 0
@@ -57,6 +63,47 @@ cdef int _add_length(Buffer *to, uint32_t value) except -1 nogil:
     return _add(to, spelled, 4)
 
 
+ctypedef int (*Spelling)(octets, Py_ssize_t, uint8_t *) noexcept nogil
+
+
+cdef int _int8_digits(octets value, Py_ssize_t size, uint8_t *digits) noexcept nogil:
+    """An int8 as it is written, without a sign; how many digits."""
+    cdef uint64_t number = (<uint64_t>_length(value, 0, size) << 32) | <uint64_t>_length(value, 4, size)
+    cdef uint8_t turned[20]
+    cdef int count = 0, index
+    if number >> 63:
+        number = 0 - number
+    while number:
+        turned[count] = c"0" + <uint8_t>(number % 10)
+        number //= 10
+        count += 1
+    for index in range(count):
+        digits[index] = turned[count - 1 - index]
+    return count
+
+
+cdef int _numeric_digits(octets value, Py_ssize_t size, uint8_t *digits) noexcept nogil:
+    """The whole digits of a numeric (see content._numeric); -1: too many, or groups that are no four decimals."""
+    cdef int weight = value[2] * 256 + value[3], groups = (size - 8) // 2, index, place, count = 0
+    cdef int group, power
+    if weight > 0x7FFF:
+        return 0
+    if weight + 1 > MOST_DIGITS // 4:
+        return -1
+    for index in range(weight + 1):
+        group = value[8 + 2 * index] * 256 + value[9 + 2 * index] if index < groups else 0
+        if group > 9999:
+            return -1
+        power = 1000
+        for place in range(4):
+            if count or group // power % 10:
+                digits[count] = c"0" + group // power % 10
+                count += 1
+            power //= 10
+    return count
+
+
+@cython.final
 cdef class _Masker:
     """One run of rows being masked. data[copied:] of it has not been decided yet."""
 
@@ -139,7 +186,6 @@ cdef class _Masker:
         """What a value of this way needs. FOUND only where it can be masked here."""
         cdef octets value = self.view + at
         cdef Verdict found
-        cdef int64_t number
         if way == NONE:
             return CLEAN
         if self.marked(at, at + size) or size > LARGEST_VALUE:
@@ -161,12 +207,20 @@ cdef class _Masker:
         if self.own:
             return ASK
         if way == INTEGER_BINARY and size == 8:
-            number = <int64_t>((<uint64_t>_length(value, 0, 8) << 32) | <uint64_t>_length(value, 4, 8))
-            return CLEAN if -TWELVE_DIGITS < number < TWELVE_DIGITS else ASK
-        if way == NUMERIC_BINARY and size >= 8:
-            # the weight says where the first group of four decimals stands: a signed number of two bytes
-            return CLEAN if value[2] & 0x80 or (value[2] == 0 and value[3] <= 2) else ASK
+            return self.judge_number(value, size, _int8_digits, finds)
+        if way == NUMERIC_BINARY and size >= 8 and size % 2 == 0:
+            return self.judge_number(value, size, _numeric_digits, finds)
         return ASK
+
+    cdef Verdict judge_number(self, octets value, Py_ssize_t size, Spelling spelling, Finds *finds) noexcept nogil:
+        """A number by its digits: in fewer than thirteen alone no detector finds anything."""
+        cdef uint8_t digits[MOST_DIGITS]
+        cdef int count = spelling(value, size, digits)
+        if count < 0:
+            return ASK
+        if count < 13:
+            return CLEAN
+        return ASK if _examine(digits, count, self.detectors, False, False, finds) != CLEAN else CLEAN
 
     cdef int write_masked(self, octets value, Py_ssize_t size, Finds *finds) except -1 nogil:
         """The value with its finds masked, into `scratch`. Finds that overlap are one."""
@@ -195,6 +249,11 @@ cdef class _Masker:
 
     cdef int hide(self, Py_ssize_t count) except -1 nogil:
         cdef Py_ssize_t index
+        if self.character_size == 1:
+            _room(&self.scratch, count)
+            memset(self.scratch.data + self.scratch.size, self.character_at[0], count)
+            self.scratch.size += count
+            return 0
         for index in range(count):
             _add(&self.scratch, self.character_at, self.character_size)
         return 0

@@ -18,10 +18,15 @@ try:
 except ImportError:
     native = None  # type: ignore[assignment]
 
-__all__ = ["COMPILED", "FrameError", "kinds", "mask_rows", "run", "survey", "table", "template"]
+__all__ = ["COMPILED", "WARNING", "FrameError", "kinds", "mask_rows", "run", "survey", "table", "template"]
 
 COMPILED: Final = native is not None
 """Whether the compiled functions serve."""
+
+WARNING: Final = (
+    "" if COMPILED else "the kernel is not compiled: masked results are many times slower"
+)
+"""What people should know of it; "" for nothing."""
 
 if COMPILED:
     template, run, survey, mask_rows = native.template, native.run, native.survey, native.mask_rows

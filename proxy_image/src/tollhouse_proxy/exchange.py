@@ -291,12 +291,14 @@ Effect = SecureClient | Prove | Borrow | Dial | SendAside | Wait | Forget | Open
 
 @dataclass(slots=True)
 class Outbox:
-    """What a machine wants done. `hungry` is False while the client should not be read."""
+    """What a machine wants done. `hungry` is False while the client should not be read, `thirsty` while the
+    backend should not be."""
 
     client: list[bytes] = field(default_factory=list)
     backend: list[bytes] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     hungry: bool = True
+    thirsty: bool = True
 
 
 class Machine(Protocol):

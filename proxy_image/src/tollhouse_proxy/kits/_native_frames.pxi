@@ -14,17 +14,18 @@ cdef inline int64_t _length(octets data, Py_ssize_t at, Py_ssize_t end) noexcept
     return (<int64_t>data[at] << 24) | (<int64_t>data[at + 1] << 16) | (<int64_t>data[at + 2] << 8) | data[at + 3]
 
 
-def run(bytes data not None, Py_ssize_t at, bytes kinds not None):
+def run(bytes data not None, Py_ssize_t at, bytes kinds not None, until=None):
     """See `frames.run`."""
     cdef octets view = <octets>PyBytes_AS_STRING(data)
     cdef octets wanted = <octets>PyBytes_AS_STRING(kinds)
     cdef Py_ssize_t end = PyBytes_GET_SIZE(data), count = 0
     cdef int64_t length
+    cdef Py_ssize_t last = end if until is None else until
     if PyBytes_GET_SIZE(kinds) != 256 or not 0 <= at <= end:
         raise ValueError("run: not a set of kinds, or an offset outside the data")
     while end - at >= HEADER:
         length = _length(view, at + 1, end)
-        if not wanted[view[at]] or length < 4 or length >= end - at:
+        if at >= last or not wanted[view[at]] or length < 4 or length >= end - at:
             return at, count, 1 + length
         at += 1 + length
         count += 1

@@ -47,8 +47,9 @@ def kinds(types: bytes) -> bytes:
     return bytes(1 if kind in types else 0 for kind in range(256))
 
 
-def run(data: bytes, at: int, kinds: bytes) -> tuple[int, int, int]:
-    """Skips whole messages of some kinds. `at` is where a message begins.
+def run(data: bytes, at: int, kinds: bytes, until: int | None = None) -> tuple[int, int, int]:
+    """Skips whole messages of some kinds. `at` is where a message begins; none that begins at `until` or
+    behind is skipped.
 
     Returns (stop, count, need): `stop` is where the first message begins that is not of these kinds, not
     whole, or shorter than a length can be; `count` is how many were skipped; `need` is how many bytes the
@@ -60,9 +61,10 @@ def run(data: bytes, at: int, kinds: bytes) -> tuple[int, int, int]:
         raise ValueError("run: not a set of kinds, or an offset outside the data")
     unpack = _HEAD.unpack_from
     count = 0
+    last = end if until is None else until
     while end - at >= HEADER:
         kind, length = unpack(data, at)
-        if not kinds[kind] or length < 4 or length >= end - at:
+        if at >= last or not kinds[kind] or length < 4 or length >= end - at:
             return at, count, 1 + length
         at += 1 + length
         count += 1

@@ -23,9 +23,7 @@ __all__ = ["COMPILED", "WARNING", "FrameError", "kinds", "mask_rows", "run", "su
 COMPILED: Final = native is not None
 """Whether the compiled functions serve."""
 
-WARNING: Final = (
-    "" if COMPILED else "the kernel is not compiled: masked results are many times slower"
-)
+WARNING: Final = "" if COMPILED else "the kernel is not compiled: masked results are many times slower"
 """What people should know of it; "" for nothing."""
 
 if COMPILED:

@@ -116,6 +116,7 @@ class ClientSession(asyncio.Protocol):
         self._client_full = False
         self._backend_full = False
         self._client_paused = False
+        self._backend_paused = False
         self._lingering: asyncio.TimerHandle | None = None
         self._began = parts.clock.monotonic()
         self._ready_at: float | None = None
@@ -173,14 +174,12 @@ class ClientSession(asyncio.Protocol):
     def pause_writing(self) -> None:
         """asyncio's: the client reads too slowly."""
         self._client_full = True
-        if self._backend is not None and self._backend.transport is not None:
-            self._backend.transport.pause_reading()
+        self._pace_backend()
 
     def resume_writing(self) -> None:
         """asyncio's."""
         self._client_full = False
-        if self._backend is not None and self._backend.transport is not None:
-            self._backend.transport.resume_reading()
+        self._pace_backend()
 
     # ------------------------------------------------------------ the backend's connection
 
@@ -326,6 +325,8 @@ class ClientSession(asyncio.Protocol):
         finally:
             self._flushing = False
         self._pace_client()
+        if outbox.thirsty is self._backend_paused:
+            self._pace_backend()
 
     def _write_backend(self, pieces: list[bytes]) -> None:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -341,6 +342,19 @@ class ClientSession(asyncio.Protocol):
             return  # in the middle of a handshake nothing can be said
         if self._client is not None and not self._client.is_closing() and not self._over:
             self._client.write(data)
+
+    def _pace_backend(self) -> None:
+        """Reads the backend only while its bytes can be taken."""
+        machine, wire = self._machine, self._backend
+        if wire is None or wire.transport is None:
+            return
+        pause = self._client_full or (machine is not None and not machine.outbox.thirsty)
+        if pause is not self._backend_paused:
+            self._backend_paused = pause
+            if pause:
+                wire.transport.pause_reading()
+            else:
+                wire.transport.resume_reading()
 
     def _pace_client(self) -> None:
         """Reads the client only while its bytes can be taken."""

@@ -28,12 +28,12 @@ class Hush:
 
 
 def mask_row(message: bytes, ways: tuple[int, ...], scanner: Hush) -> bytes:
-    made = mask_rows(message, 0, len(message), ways, scanner)
+    made = mask_rows(message, 0, len(message), ways, scanner)[1]
     return message if made is None else made
 
 
 def mask_copy(message: bytes, scanner: Hush, form: int) -> bytes:
-    made = mask_copies(message, 0, len(message), scanner, form)
+    made = mask_copies(message, 0, len(message), scanner, form)[1]
     return message if made is None else made
 
 

@@ -46,6 +46,10 @@ _COUNT = Struct("!H")
 _SIZE = Struct("!i")
 _INT8 = Struct("!q")
 _NULL = b"\xff\xff\xff\xff"
+_LOOK = 1024
+"""Bytes of a value that are scanned in the time of one look at a small one."""
+_FIELD = 16
+"""Bytes of a field of a binary row, guessed."""
 _COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 
 
@@ -80,20 +84,29 @@ def _way(kind: int, form: int) -> Way:
     return Way.NONE if kind in _SHORT else Way.OPAQUE
 
 
-def mask_rows(data: bytes, at: int, stop: int, ways: tuple[int, ...], scanner: Scanner) -> bytes | None:
-    """What the DataRows data[at:stop] become; None: they go as they are. Raises ProtocolError when one is not
-    what was described, before anything of them is there to be sent."""
+Masked = tuple[int, bytes | None]
+"""How many values were looked at closely, and what the rows become; None: they go as they are."""
+
+
+def mask_rows(data: bytes, at: int, stop: int, ways: tuple[int, ...], scanner: Scanner) -> Masked:
+    """Masks the DataRows data[at:stop]. Raises ProtocolError when one is not what was described, before
+    anything of them is there to be sent."""
     return _kernel(data, at, stop, ways, scanner)
 
 
-def _kernel(data: bytes, at: int, stop: int, ways: tuple[int, ...] | None, scanner: Scanner) -> bytes | None:
+def _kernel(data: bytes, at: int, stop: int, ways: tuple[int, ...] | None, scanner: Scanner) -> Masked:
+    looks = 0
+
     def masked(value: bytes, way: int) -> bytes | None:
+        nonlocal looks
+        looks += 1 + len(value) // _LOOK
         return mask_value(value, way, scanner)
 
     try:
-        return kernel.mask_rows(data, at, stop, ways, scanner.sheet, masked)
+        made = kernel.mask_rows(data, at, stop, ways, scanner.sheet, masked)
     except RowError as error:
         raise ProtocolError(str(error)) from None
+    return looks, made
 
 
 def _mask_values(data: bytes, at: int, end: int, ways: tuple[int, ...], scanner: Scanner) -> bytes:
@@ -171,18 +184,20 @@ def _numeric(value: bytes) -> str:
     return "".join(f"{group:04d}" for group in whole).lstrip("0")
 
 
-def mask_copies(data: bytes, at: int, stop: int, scanner: Scanner, form: int) -> bytes | None:
-    """What the CopyDatas data[at:stop] of a COPY TO become; None: they go as they are. Each is a line of
-    text, or a binary row (of columns of unknown types). Raises ProtocolError, and ContentHeld."""
+def mask_copies(data: bytes, at: int, stop: int, scanner: Scanner, form: int) -> Masked:
+    """Masks the CopyDatas data[at:stop] of a COPY TO: each is a line of text, or a binary row (of columns of
+    unknown types). Raises ProtocolError, and ContentHeld."""
     if form != 1:
         return _kernel(data, at, stop, None, scanner)
     parts: list[bytes] = []
+    looks = 0
     while at < stop:
         end = at + 1 + int(_SIZE.unpack_from(data, at + 1)[0])
         value = _copied_rows(data[at + 5 : end], scanner)
         parts += (b"d", _SIZE.pack(len(value) + 4), value)
+        looks += 1 + (end - at) // _FIELD
         at = end
-    return b"".join(parts)
+    return looks, b"".join(parts)
 
 
 def _copied_rows(data: bytes, scanner: Scanner) -> bytes:

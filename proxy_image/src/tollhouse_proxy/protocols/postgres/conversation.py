@@ -202,9 +202,15 @@ class PostgresMachine:
             if lane.flying and lane.server(data):
                 return
             lane.land()
+        self._from_backend(data)
+
+    def _from_backend(self, data: bytes) -> None:
         try:
             if self._server_side is not None:
-                self._server_side.feed(data)
+                if data:
+                    self._server_side.feed(data)
+                else:
+                    self._server_side.go_on()
                 self._go_on()
             elif self._state is State.JOINING:
                 self._join(data)
@@ -230,6 +236,9 @@ class PostgresMachine:
             return
         if self._lane is not None:
             self._lane.land()
+        if isinstance(happening, Woken) and self._server_side is not None and self._server_side.resting:
+            self._from_backend(b"")
+            return
         self._receive(happening)
         self._after()
 
@@ -438,7 +447,7 @@ class PostgresMachine:
         memory = Memory(around.decisions, state, upkeep, around.dialect)
         desk = Desk(state, upkeep, self._bench, around.dialect, memory)
         self._client_side = ClientSide(desk)
-        self._server_side = ServerSide(state, self._cancel_backend)
+        self._server_side = ServerSide(state, self._cancel_backend, self._tools.wake)
         self._backend = phase
 
     def _go_on(self) -> None:

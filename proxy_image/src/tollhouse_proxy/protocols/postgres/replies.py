@@ -113,7 +113,7 @@ class Replies:
         run = self._running(head)
         if run.stopped:
             return SWALLOW
-        return None if run.scan is None else self._mask(run, message, 0, len(message))
+        return None if run.scan is None else self._mask(run, message, 0, len(message))[1]
 
     def masks(self, kind: int) -> bool:
         """Whether rows of this type (DataRow, CopyData) are to be masked now, any number at once."""
@@ -123,12 +123,12 @@ class Replies:
             return False
         return not head.failed and not head.instead and run.copying == (kind == backend.COPY_DATA)
 
-    def masked(self, data: bytes, at: int, stop: int) -> bytes | None:
+    def masked(self, data: bytes, at: int, stop: int) -> content.Masked:
         """What whole rows of one type, data[at:stop], become (see `masks`)."""
         return self._mask(self._running(self._answering(*_ANSWER_ROWS)), data, at, stop)
 
     @staticmethod
-    def _mask(run: Run, data: bytes, at: int, stop: int) -> bytes | None:
+    def _mask(run: Run, data: bytes, at: int, stop: int) -> content.Masked:
         assert run.scan is not None
         if run.copying:
             return content.mask_copies(data, at, stop, run.scan, run.copy_format)
@@ -384,7 +384,7 @@ class Replies:
             raise BackendBroke("CopyData outside a COPY")
         if run.stopped:
             return SWALLOW
-        return None if run.scan is None else self._mask(run, message, 0, len(message))
+        return None if run.scan is None else self._mask(run, message, 0, len(message))[1]
 
     def _copy_done(self) -> bytes | None:
         self._running(self._answering(Kind.QUERY, Kind.EXECUTE)).copying = False

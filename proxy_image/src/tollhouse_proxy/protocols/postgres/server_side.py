@@ -2,7 +2,8 @@
 
 A chunk is walked header by header, and runs of rows at a stride: what needs no change goes on as the slice of
 the chunk it came in, rows of a statement without content masks are only counted, and others are masked
-together.
+together. Masking that takes long is done a piece at a time: others are served between, and the backend is not
+read meanwhile.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from struct import Struct
 
 from tollhouse_proxy.kits import kernel
 from tollhouse_proxy.protocols.postgres.content import ContentHeld
-from tollhouse_proxy.protocols.postgres.replies import BackendBroke, Replies
+from tollhouse_proxy.protocols.postgres.replies import BackendBroke, Handler, Replies
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire import backend
 from tollhouse_proxy.protocols.postgres.wire.framing import HEADER
@@ -23,12 +24,25 @@ _EITHER = kernel.kinds(bytes(_ROWS))
 _ALIKE = {kind: kernel.kinds(bytes((kind,))) for kind in _ROWS}
 _STREAMS_FROM = 64 * 1024
 """A row this long goes on in pieces (where nothing must look into it)."""
+_EASY = 16 * 1024
+"""Bytes of rows that are masked at once where little was found so far, some 0.1 ms,"""
+_HARD = 4 * 1024
+"""and where much was: a value that must be looked at closely takes some 20 us."""
+_MOST_LOOKS = 200
+"""So many close looks are taken before others have their turn."""
+
+
+def _unexpected(kind: int) -> Handler:
+    raise BackendBroke(f"the backend sent a message of type {kind:#04x}")
 
 
 class ServerSide:
-    """Walks what the backend sends. `stop_backend` cancels what the backend is doing."""
+    """Walks what the backend sends. `stop_backend` cancels what the backend is doing; `wake` has `go_on`
+    called soon."""
 
-    def __init__(self, state: SessionState, stop_backend: Callable[[], None]) -> None:
+    def __init__(
+        self, state: SessionState, stop_backend: Callable[[], None], wake: Callable[[], None]
+    ) -> None:
         self._state = state
         self._replies = Replies(state)
         self._stop_backend = stop_backend
@@ -36,6 +50,11 @@ class ServerSide:
         self._held_size = 0
         self._needed = 0
         self._passing = 0
+        self._wake = wake
+        self._stride = _HARD
+        self._looks = 0
+        self.resting = False
+        """Whether rows that have come wait for their turn."""
 
     @property
     def mid_message(self) -> bool:
@@ -56,11 +75,20 @@ class ServerSide:
         if self._held:
             self._held.append(data)
             self._held_size += len(data)
-            if self._held_size < self._needed:
+            if self.resting or self._held_size < self._needed:
                 return
             data = b"".join(self._held)
             self._held = []
         self._walk(data)
+
+    def go_on(self) -> None:
+        """Goes on where it rested. Raises as `feed` does."""
+        if self.resting:
+            self.resting = False
+            self._state.outbox.thirsty = True
+            data = b"".join(self._held)
+            self._held = []
+            self._walk(data)
 
     def _pass_on(self, data: bytes) -> bytes:
         """The rest of a long row that is under way."""
@@ -98,33 +126,50 @@ class ServerSide:
                     mark = (at, begin, len(out))
                 masks = not plain and replies.masks(kind)
                 more = 1
-                if (plain and not self._passing) or masks:
-                    stop, more, _ = kernel.run(data, at, _EITHER if plain else _ALIKE[kind])
+                if plain and not self._passing:
+                    stop, more, _ = kernel.run(data, at, _EITHER)
+                elif masks:
+                    stop, more, _ = kernel.run(data, at, _ALIKE[kind], at + self._stride)
                 rows += more
                 size += stop - at
+                if masks:
+                    begin = self._put(data, begin, at, stop, self._masked(data, at, stop))
+                    if self._rests(stop < end):
+                        at = stop
+                        break
                 if plain or masks:
-                    if masks:
-                        begin = self._put(data, begin, at, stop, replies.masked(data, at, stop))
                     at = min(stop, end)
                     continue
             elif rows:
-                if self._overrun(rows, size):
-                    begin = self._take_back(data, mark, at)
+                begin = self._count(data, begin, mark, at, rows, size)
                 rows = size = 0
-            handler = handlers.get(kind)
-            if handler is None:
-                raise BackendBroke(f"the backend sent a message of type {kind:#04x}")
+            handler = handlers.get(kind) or _unexpected(kind)
             begin = self._put(data, begin, at, stop, handler(data[at:stop]))
             at = stop
             plain = replies.plain
-        if rows and self._overrun(rows, size):
-            begin = self._take_back(data, mark, at)
-            if self._passing:
-                raise ContentHeld  # a row too long to be taken back whole: nothing more can be said
+        if rows:
+            begin = self._count(data, begin, mark, at, rows, size)
         if at > begin:
             out.append(data if begin == 0 and at == end else data[begin:at])
         if at < end:
             self._keep(data[at:])
+
+    def _masked(self, data: bytes, at: int, stop: int) -> bytes | None:
+        """Masks rows, and learns how many to take next."""
+        looks, made = self._replies.masked(data, at, stop)
+        self._looks += looks
+        self._stride = _HARD if looks * _HARD > stop - at else _EASY
+        return made
+
+    def _rests(self, more: bool) -> bool:
+        """Whether it is the others' turn, where there is more to do."""
+        if not more or self._looks < _MOST_LOOKS:
+            return False
+        self._looks = 0
+        self.resting = True
+        self._state.outbox.thirsty = False
+        self._wake()
+        return True
 
     def _put(self, data: bytes, begin: int, at: int, stop: int, replacement: bytes | None) -> int:
         """data[at:stop] goes out as this instead (b"": not at all; None: as it is); the new `begin`."""
@@ -143,12 +188,18 @@ class ServerSide:
         if len(rest) < HEADER:
             self._needed = HEADER
 
-    def _overrun(self, rows: int, size: int) -> bool:
-        """Counts rows that are about to go out; True: a limit forbids it."""
+    def _count(
+        self, data: bytes, begin: int, mark: tuple[int, int, int], at: int, rows: int, size: int
+    ) -> int:
+        """Counts rows that are about to go out, and takes them back where a limit forbids them; the new
+        `begin`. Raises ContentHeld."""
         if not self._replies.overrun(rows, size):
-            return False
+            return begin
         self._stop_backend()
-        return True
+        begin = self._take_back(data, mark, at)
+        if self._passing:
+            raise ContentHeld  # a row too long to be taken back whole: nothing more can be said
+        return begin
 
     def _take_back(self, data: bytes, mark: tuple[int, int, int], at: int) -> int:
         """Drops the rows since `mark` from what goes out; the new `begin`."""

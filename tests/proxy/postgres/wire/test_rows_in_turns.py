@@ -1,0 +1,129 @@
+"""Rows that are masked take turns with everything else, whatever chunks they come in."""
+
+from __future__ import annotations
+
+from struct import pack
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tollhouse_core.masks import Detector, DetectorName, Redact
+from tollhouse_proxy.exchange import Outbox
+from tollhouse_proxy.kits.content import ContentScanner
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
+from tollhouse_proxy.protocols.postgres.server_side import ServerSide
+from tollhouse_proxy.protocols.postgres.sql.statement import SessionEffect
+from tollhouse_proxy.protocols.postgres.sql_dialect import Scanners
+from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.wire.backend import CommandComplete, DataRow, Field, RowDescription
+from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
+
+
+class Judge:
+    """Counts rows and completions."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.completed_with: list[Any] = []
+
+    def spent(self, _operation: int, rows: int, _size: int) -> Any:
+        self.rows += rows
+        return None
+
+    def completed(self, completion: Any) -> None:
+        self.completed_with.append(completion)
+
+
+class Session:
+    """A server side whose statement answers under content masks."""
+
+    def __init__(self) -> None:
+        self.judge = Judge()
+        self.woken = 0
+        self.state = SessionState(Outbox(), cast(Any, self.judge))
+        scanner = Scanners.of([ContentScanner([Detector(name) for name in DetectorName], Redact("[x]"))])
+        run = Run(1, SessionEffect(), scan=scanner)
+        self.state.ledger.push(Owed(Kind.QUERY, runs=[run]))
+        self.side = ServerSide(self.state, lambda: None, self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def said(self) -> bytes:
+        return b"".join(self.state.outbox.client)
+
+
+COLUMNS = RowDescription((Field(b"j", 0, 0, 114, -1, -1, 0),)).encode()
+
+
+def answer(rows: int) -> tuple[bytes, bytes]:
+    """What the backend says, and what the client should read."""
+    hard, masked = b'{"to": "a@b.co"}', b'{"to": "[x]"}'
+    end = CommandComplete(f"SELECT {rows}").encode()
+    shown = COLUMNS + DataRow((masked,)).encode() * rows + end
+    return COLUMNS + DataRow((hard,)).encode() * rows + end, shown
+
+
+def test_rows_that_must_be_looked_at_closely_take_turns_and_the_backend_waits() -> None:
+    session, (said, shown) = Session(), answer(1500)
+    session.side.feed(said)
+    turns = 0
+    while session.side.resting:
+        assert not session.state.outbox.thirsty
+        assert session.woken == turns + 1
+        before = len(session.said())
+        session.side.go_on()
+        turns += 1
+        assert len(session.said()) - before < 40_000
+    assert turns > 3
+    assert session.state.outbox.thirsty
+    assert session.said() == shown
+    assert session.judge.rows == 1500
+    assert len(session.judge.completed_with) == 1
+
+
+def test_what_comes_while_rows_wait_for_their_turn_is_kept_in_its_order() -> None:
+    session, (said, shown) = Session(), answer(900)
+    middle = len(said) // 2
+    session.side.feed(said[:middle])
+    assert session.side.resting
+    written = len(session.said())
+    session.side.feed(said[middle:])
+    assert len(session.said()) == written
+    while session.side.resting:
+        session.side.go_on()
+    assert session.said() == shown
+
+
+def test_a_turn_that_is_not_ones_own_changes_nothing() -> None:
+    session = Session()
+    session.side.go_on()
+    assert session.said() == b""
+    assert session.state.outbox.thirsty
+
+
+@settings(deadline=None, max_examples=20)
+@given(cuts=st.lists(st.integers(0, 20_000), max_size=6), rows=st.integers(0, 450))
+def test_any_chunks_give_the_same(cuts: list[int], rows: int) -> None:
+    session, (said, shown) = Session(), answer(rows)
+    at = 0
+    for cut in [*sorted(cuts), len(said)]:
+        session.side.feed(said[at:cut])
+        at = max(at, min(cut, len(said)))
+        if cut % 3:
+            while session.side.resting:
+                session.side.go_on()
+    while session.side.resting:
+        session.side.go_on()
+    assert session.said() == shown
+    assert session.judge.rows == rows
+
+
+def test_a_row_that_is_not_as_described_ends_it_before_any_row_of_its_piece_goes() -> None:
+    session = Session()
+    broken = b"D" + pack("!i", 6) + b"\0\x02"
+    with pytest.raises(ProtocolError, match="2 columns where 1 were described"):
+        session.side.feed(COLUMNS + DataRow((b'{"to": "a@b.co"}',)).encode() + broken)
+    assert b"[x]" not in session.said()

@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...]`: measure, print a table, write benchmarks/latest.json.
 
-Names: userland, transactions, policy, apply, held_up, connecting. Without names: all of them.
+Names: userland, transactions, bulk, policy, apply, held_up, connecting. Without names: all of them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ def userland() -> Sequence[Measure]:
 
 def transactions() -> Sequence[Measure]:
     from benchmarks import transactions as one
+
+    return one.measure()
+
+
+def bulk() -> Sequence[Measure]:
+    from benchmarks import bulk as one
 
     return one.measure()
 
@@ -58,6 +64,7 @@ def held_up() -> Sequence[Measure]:
 ALL: dict[str, Callable[[], Sequence[Measure]]] = {
     "userland": userland,
     "transactions": transactions,
+    "bulk": bulk,
     "policy": policy,
     "apply": apply,
     "held_up": held_up,

@@ -115,7 +115,7 @@ class WarmedBackend:
         )
         self._state = SessionState(self.outbox, _Nobody())
         self._upkeep = Upkeep(self._state, self._dialect, self._shelf, self._clock, settings)
-        self._server_side = ServerSide(self._state, lambda: None)
+        self._server_side = ServerSide(self._state, lambda: None, lambda: None)
 
     def hand_over(self, outbox: Outbox, judge: Any) -> tuple[BackendPhase, SessionState, Upkeep]:
         """What the client's own machine goes on with."""

@@ -11,7 +11,7 @@ from suites.places import PostgresTree
 from suites.suite import Outcome, Result, Suite, Wants, Way
 
 HOME = "src/test/regress"
-BUILT = (f"{HOME}/pg_regress", f"{HOME}/regress.so", f"{HOME}/refint.so", f"{HOME}/autoinc.so")
+BUILT = (f"{HOME}/pg_regress", f"{HOME}/regress.so")
 
 # `ok 12 + boolean 31 ms` since release 16; before, `     boolean ... ok   31 ms`, or `test name ... FAILED`.
 _TAP = re.compile(r"^(ok|not ok) \d+\s+[-+] (\S+)")

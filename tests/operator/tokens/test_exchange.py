@@ -15,12 +15,12 @@ from kit.tokens import signing_key
 from tollhouse_core.api import parse_object
 from tollhouse_core.api.revocation import Revocation
 from tollhouse_core.decision import Allow, Deny
-from tollhouse_core.identity import Proof
+from tollhouse_core.identity import Identity, Proof
 from tollhouse_core.policy.evaluate import evaluate
 from tollhouse_core.policy.revocations import revocations_of
 from tollhouse_core.proving import NotProven
 from tollhouse_core.secret import Secret
-from tollhouse_operator.tokens.exchange import GRANT, NoToken
+from tollhouse_operator.tokens.exchange import ACCESS_TOKEN, GRANT, NoToken, grant_for
 from tollhouse_operator.tokens.minting import CannotMint
 
 
@@ -261,3 +261,30 @@ async def test_the_token_never_shows_itself(market: Any) -> None:
     assert made.token.reveal() not in repr(made)
     assert replace(made).token.reveal() not in f"{market.keyring!r}"
     assert GRANT.startswith("urn:")
+
+
+async def test_a_token_that_has_a_scope_is_traded_for_the_same_or_a_narrower_one_only(market: Any) -> None:
+    wide = ("*:read", "shop/orders-db:write")
+    person = Identity("ann", "corp", Proof.SAML, scope=wide, claims={"iat": 1.0})
+    agent = Identity("bot", "agents", Proof.OIDC, claims={"iat": 1.0})
+
+    async def prove(token: Secret) -> Identity:
+        return person if token.reveal() == "person" else agent
+
+    async def scope_for(**form: str) -> tuple[str, ...] | None:
+        whole = {"grant_type": GRANT, "subject_token": "person", "subject_token_type": ACCESS_TOKEN, **form}
+        return (await grant_for(whole, prove, market.providers(), market.terms)).scope
+
+    assert await scope_for() == wide
+    assert await scope_for(scope="shop/orders-db:read") == ("shop/orders-db:read",)
+    for wider in ("*:write", "shop/orders-db:*", "shop/orders-db:delete shop/orders-db:read"):
+        with pytest.raises(NoToken, match="beyond") as found:
+            await scope_for(scope=wider)
+        assert found.value.code == "invalid_scope"
+    agent = replace(agent, scope=("shop/orders-db:read",))
+    acting = {"actor_token": "agent", "actor_token_type": ACCESS_TOKEN}
+    with pytest.raises(NoToken, match="both tokens have a scope"):
+        await scope_for(**acting)
+    assert await scope_for(**acting, scope="shop/orders-db:read") == ("shop/orders-db:read",)
+    with pytest.raises(NoToken, match="beyond"):
+        await scope_for(**acting, scope="shop/orders-db:write")

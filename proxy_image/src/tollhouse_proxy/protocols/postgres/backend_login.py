@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 
 from tollhouse_core.secret import Secret
 from tollhouse_proxy.protocols.postgres.auth import BackendLogin, LoginFailed
@@ -66,6 +67,10 @@ class BackendPhase:
             answer += self._take(message[0], message[5:])
         return answer
 
+    def forget(self) -> None:
+        """The log-in is over: its secrets, and what it took, are let go. Nothing is fed any more."""
+        del self._login, self._framer
+
     def _take(self, kind: int, body: bytes) -> bytes:
         if kind == backend.ERROR:
             raise BackendRefused(Report.parse("E", body))
@@ -78,7 +83,8 @@ class BackendPhase:
         match kind:
             case backend.PARAMETER_STATUS:
                 said = ParameterStatus.parse(body)
-                self.settings[said.name] = said.value
+                # Sessions of one server are told the same: each word is kept once.
+                self.settings[intern(said.name)] = intern(said.value)
             case backend.KEY_DATA:
                 self.key = BackendKeyData.parse(body)
             case backend.READY:

@@ -59,16 +59,6 @@ class ClientSide:
         self._task: Task | None = None
         self._ended = False
         self._held = False
-        self._handlers: dict[int, Callable[[bytes], Task | None]] = {
-            frontend.QUERY: lambda message: SimpleQuery(desk, message),
-            frontend.PARSE: lambda message: ParseTask(desk, message),
-            frontend.EXECUTE: lambda message: ExecuteTask(desk, message),
-            frontend.BIND: lambda message: BindTask(desk, message),
-            frontend.DESCRIBE: self._describe,
-            frontend.CLOSE: self._close,
-            frontend.FLUSH: lambda _: self._flush(),
-            frontend.FUNCTION_CALL: lambda message: FunctionCallTask(desk, self._functions, message),
-        }
 
     @property
     def busy(self) -> bool:
@@ -143,7 +133,7 @@ class ClientSide:
         elif not self._state.skipping:
             self.desk.bench.reset()
             try:
-                self._task = self._handlers[kind](message)
+                self._task = _HANDLERS[kind](self, message)
             except Turned as turned:
                 self.desk.refuse_extended(turned.words)
 
@@ -208,3 +198,16 @@ class ClientSide:
         self._ended = True
         self._state.say(refuse.fatal("08P01", words))
         self._state.outbox.effects.append(Close(EndReason.PROTOCOL, words))
+
+
+_HANDLERS: dict[int, Callable[[ClientSide, bytes], Task | None]] = {
+    frontend.QUERY: lambda side, message: SimpleQuery(side.desk, message),
+    frontend.PARSE: lambda side, message: ParseTask(side.desk, message),
+    frontend.EXECUTE: lambda side, message: ExecuteTask(side.desk, message),
+    frontend.BIND: lambda side, message: BindTask(side.desk, message),
+    frontend.DESCRIBE: lambda side, message: side._describe(message),
+    frontend.CLOSE: lambda side, message: side._close(message),
+    frontend.FLUSH: lambda side, _: side._flush(),
+    frontend.FUNCTION_CALL: lambda side, message: FunctionCallTask(side.desk, side._functions, message),
+}
+"""What is done with each type of message; one table for all sessions."""

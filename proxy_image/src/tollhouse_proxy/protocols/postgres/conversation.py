@@ -442,6 +442,8 @@ class PostgresMachine:
 
     def _take_up(self, phase: BackendPhase, state: SessionState, upkeep: Upkeep) -> None:
         around = self._around
+        phase.forget()
+        self._credential = None
         self._session, self._upkeep = state, upkeep
         self._bench = Bench(state, self._tools)
         memory = Memory(around.decisions, state, upkeep, around.dialect)
@@ -477,6 +479,7 @@ class PostgresMachine:
         self.outbox.client.append(b"".join(parts))
         self.outbox.effects.append(Ready())
         self._state = State.READY
+        self._taken = None  # the token with it
         assert self._client_side is not None
         assert self._server_side is not None
         self._lane = Lane(self._client_side.desk, self._client_side, self._server_side)

@@ -26,7 +26,7 @@ _CANCELLED = "57014"
 _ANSWER_ROWS = (Kind.QUERY, Kind.EXECUTE)
 _STATUSES = {b"I": "I", b"T": "T", b"E": "E"}
 
-Handler = Callable[[bytes], bytes | None]
+Handler = Callable[["Replies", bytes], bytes | None]
 """Gets a whole message; None: let it pass; bytes: say this instead (b"": nothing)."""
 
 
@@ -51,28 +51,6 @@ class Replies:
     def __init__(self, state: SessionState) -> None:
         self._state = state
         self._ledger = state.ledger
-        self.handlers: dict[int, Handler] = {
-            backend.PARSE_DONE: lambda _: self._confirm(Kind.PARSE),
-            backend.BIND_DONE: lambda _: self._confirm(Kind.BIND),
-            backend.CLOSE_DONE: lambda _: self._confirm(Kind.CLOSE),
-            backend.NO_DATA: lambda _: self._no_data(),
-            backend.PARAMETER_DESCRIPTION: lambda _: self._parameters(),
-            backend.ROW_DESCRIPTION: self._columns,
-            backend.DATA_ROW: self._row,
-            backend.COMMAND_COMPLETE: self._complete,
-            backend.FUNCTION_RESULT: self._result,
-            backend.EMPTY_QUERY: lambda _: self._empty(),
-            backend.SUSPENDED: lambda _: self._suspended(),
-            backend.ERROR: self._error,
-            backend.NOTICE: self._notice,
-            backend.NOTIFICATION: lambda _: None,
-            backend.PARAMETER_STATUS: self._setting,
-            backend.READY: self._ready,
-            backend.COPY_IN: self._copy_in,
-            backend.COPY_OUT: self._copy_out,
-            backend.COPY_DATA: self._copy_data,
-            backend.COPY_DONE: lambda _: self._copy_done(),
-        }
 
     # ------------------------------------------------------------ rows
 
@@ -406,3 +384,28 @@ class Replies:
 
     def _shown(self, head: Owed) -> bytes | None:
         return SWALLOW if head.hidden or head.muted else None
+
+
+HANDLERS: dict[int, Handler] = {
+    backend.PARSE_DONE: lambda replies, _: replies._confirm(Kind.PARSE),
+    backend.BIND_DONE: lambda replies, _: replies._confirm(Kind.BIND),
+    backend.CLOSE_DONE: lambda replies, _: replies._confirm(Kind.CLOSE),
+    backend.NO_DATA: lambda replies, _: replies._no_data(),
+    backend.PARAMETER_DESCRIPTION: lambda replies, _: replies._parameters(),
+    backend.ROW_DESCRIPTION: Replies._columns,
+    backend.DATA_ROW: Replies._row,
+    backend.COMMAND_COMPLETE: Replies._complete,
+    backend.FUNCTION_RESULT: Replies._result,
+    backend.EMPTY_QUERY: lambda replies, _: replies._empty(),
+    backend.SUSPENDED: lambda replies, _: replies._suspended(),
+    backend.ERROR: Replies._error,
+    backend.NOTICE: Replies._notice,
+    backend.NOTIFICATION: lambda replies, _: None,
+    backend.PARAMETER_STATUS: Replies._setting,
+    backend.READY: Replies._ready,
+    backend.COPY_IN: Replies._copy_in,
+    backend.COPY_OUT: Replies._copy_out,
+    backend.COPY_DATA: Replies._copy_data,
+    backend.COPY_DONE: lambda replies, _: replies._copy_done(),
+}
+"""What is done with each type of message; one table for all sessions."""

@@ -13,7 +13,7 @@ from struct import Struct
 
 from tollhouse_proxy.kits import kernel
 from tollhouse_proxy.protocols.postgres.content import ContentHeld
-from tollhouse_proxy.protocols.postgres.replies import BackendBroke, Handler, Replies
+from tollhouse_proxy.protocols.postgres.replies import HANDLERS, BackendBroke, Handler, Replies
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire import backend
 from tollhouse_proxy.protocols.postgres.wire.framing import HEADER
@@ -105,7 +105,7 @@ class ServerSide:
         out = self._state.outbox.client
         replies, handlers, caps, unpack = (
             self._replies,
-            self._replies.handlers,
+            HANDLERS,
             backend.CAPS,
             _HEAD.unpack_from,
         )
@@ -144,7 +144,7 @@ class ServerSide:
                 begin = self._count(data, begin, mark, at, rows, size)
                 rows = size = 0
             handler = handlers.get(kind) or _unexpected(kind)
-            begin = self._put(data, begin, at, stop, handler(data[at:stop]))
+            begin = self._put(data, begin, at, stop, handler(replies, data[at:stop]))
             at = stop
             plain = replies.plain
         if rows:

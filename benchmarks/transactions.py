@@ -1,11 +1,19 @@
-"""CPU time per transaction of each way to the database, interleaved: ratios hold where rates do not."""
+"""CPU time per transaction of each way to the database, interleaved: ratios hold where rates do not.
+
+`pgbench -S`: a SELECT by primary key, in simple protocol with a new literal each time, in extended protocol
+with a parse each time, and prepared. CPU time is that of all threads of the hop's process, counted from the
+second second on (log-ins are measured elsewhere).
+"""
 
 from __future__ import annotations
 
 import re
 import statistics
 import subprocess
+import tempfile
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks import cpu, peers
 from benchmarks.measures import Measure
@@ -14,16 +22,33 @@ from benchmarks.peers import Peer
 from kit import postgres
 from kit.postgres import Postgres
 
-MODES = ("simple", "extended", "prepared")
-CLIENTS = 8
+RUNS = (("simple", 8), ("simple", 32), ("extended", 8), ("prepared", 8))
+"""(protocol mode, clients)."""
 ROUNDS = 3
-SECONDS = 2
-# CPU per transaction of the proxy over that of pgbouncer and of the relay (PERFORMANCE goals 2 and 3).
+SECONDS = 3
+WARM_SECONDS = 1
+# CPU per transaction of the proxy over that of pgbouncer and of the relay (0.8 of pgbouncer's rate per core,
+# 1.25 relays), of ad hoc statements over prepared ones, and microseconds of latency beyond the relay's.
 GOALS = {"pgbouncer": 1.25, "relay": 1.25}
+AD_HOC_GOAL = 1.1
+LATENCY_GOAL = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Microseconds of CPU per transaction, transactions per second."""
+
+    cpu: float
+    rate: float
+
+
+Found = dict[tuple[str, int, str], list[Spent]]
 
 
 def measure(rounds: int = ROUNDS, seconds: int = SECONDS) -> list[Measure]:
     """pgbench -S in three protocol modes through every peer in turn, `rounds` times."""
+    found: Found = {}
+    delays: dict[str, list[float]] = {}
     with ExitStack() as held:
         server = held.enter_context(postgres.running(16))
         database = server.create_database()
@@ -34,12 +59,15 @@ def measure(rounds: int = ROUNDS, seconds: int = SECONDS) -> list[Measure]:
             check=True,
             capture_output=True,
         )
-        found: dict[tuple[str, str], list[tuple[float, float]]] = {}
         for _ in range(rounds):
-            for mode in MODES:
+            for mode, clients in RUNS:
                 for way in ways:
-                    found.setdefault((mode, way.name), []).append(_run(server, way, mode, seconds))
-    return list(_figures(found, [way.name for way in ways]))
+                    spent = _run(server, way, mode, clients, seconds)
+                    found.setdefault((mode, clients, way.name), []).append(spent)
+            for way in ways:
+                delays.setdefault(way.name, []).append(_latency(server, way))
+    names = [way.name for way in ways]
+    return [*_costs(found, names), *_latencies(delays), *_rates(found, names)]
 
 
 def _ways(held: ExitStack, server: Postgres, database: str) -> list[Peer]:
@@ -49,36 +77,74 @@ def _ways(held: ExitStack, server: Postgres, database: str) -> list[Peer]:
     return [*ways, held.enter_context(peers.proxy(server, database))]
 
 
-def _run(server: Postgres, way: Peer, mode: str, seconds: int) -> tuple[float, float]:
-    """(microseconds of CPU per transaction, transactions per second)."""
-    before = cpu.seconds(way.pid) if way.pid else 0.0
-    command = [str(server.pgbench_program), "-n", "-S", "-M", mode, "-c", str(CLIENTS), "-T", str(seconds)]
-    done = subprocess.run(command, env=way.environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"pgbench through {way.name} ({mode}) failed: {done.stderr.strip()[-500:]}")
-    spent = cpu.seconds(way.pid) - before if way.pid else 0.0
-    count = re.search(r"actually processed: (\d+)", done.stdout)
-    rate = re.search(r"tps = ([\d.]+)", done.stdout)
+def _run(server: Postgres, way: Peer, mode: str, clients: int, seconds: int) -> Spent:
+    command = [str(server.pgbench_program), "-n", "-S", "-M", mode, "-c", str(clients)]
+    command += ["-T", str(WARM_SECONDS + seconds), "-P", str(WARM_SECONDS)]
+    with subprocess.Popen(
+        command, env=way.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        warm, said = None, []
+        for line in running.stderr:
+            warm = re.match(r"progress: ([\d.]+) s, ([\d.]+) tps", line)
+            said.append(line)
+            if warm is not None:
+                break
+        before = cpu.seconds(way.pid) if way.pid else 0.0
+        output, rest = running.communicate()
+        spent = cpu.seconds(way.pid) - before if way.pid else 0.0
+    if running.returncode or warm is None:
+        words = "".join([*said, rest]).strip()[-500:]
+        raise RuntimeError(f"pgbench through {way.name} ({mode}) failed: {words}")
+    count = re.search(r"actually processed: (\d+)", output)
     assert count is not None
-    assert rate is not None
-    return spent / int(count[1]) * 1e6, float(rate[1])
+    later = int(count[1]) - float(warm[1]) * float(warm[2])
+    return Spent(spent / max(later, 1) * 1e6, int(count[1]) / (WARM_SECONDS + seconds))
 
 
-def _figures(found: dict[tuple[str, str], list[tuple[float, float]]], names: list[str]) -> list[Measure]:
+def _latency(server: Postgres, way: Peer) -> float:
+    """The median transaction of one client that is alone, in microseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(server.pgbench_program), "-n", "-S", "-c", "1", "-T", str(WARM_SECONDS + 1), "-l"]
+        command += ["--log-prefix", str(Path(folder) / "log")]
+        subprocess.run(command, env=way.environment(), check=True, capture_output=True)
+        lines = "".join(one.read_text() for one in Path(folder).iterdir()).splitlines()
+    return statistics.median(int(line.split()[2]) for line in lines)
+
+
+def _costs(found: Found, names: list[str]) -> list[Measure]:
     figures = []
-    for mode in MODES:
-        middle = {
-            name: [statistics.median(column) for column in zip(*found[mode, name], strict=True)]
-            for name in names
-        }
-        hops = [name for name in names if name != "direct"]
-        figures += [Measure(f"CPU per transaction, {mode}: {name}", middle[name][0], "us") for name in hops]
+    for mode, clients in RUNS:
+        middle = {name: statistics.median(one.cpu for one in found[mode, clients, name]) for name in names}
+        what = f"CPU per transaction, {mode}, {clients} clients"
+        figures += [Measure(f"{what}: {name}", middle[name], "us") for name in names if name != "direct"]
         for peer, goal in GOALS.items():
             if peer in middle:
-                ratio = middle["proxy"][0] / middle[peer][0]
-                figures.append(
-                    Measure(f"CPU per transaction, {mode}: proxy / {peer}", ratio, "ratio", goal, peer)
-                )
-        rate = middle["direct"][1]
-        figures += [Measure(f"rate, {mode}: {name}", middle[name][1] / rate, "of direct") for name in hops]
+                ratio = middle["proxy"] / middle[peer]
+                figures.append(Measure(f"{what}: proxy / {peer}", ratio, "ratio", goal, peer))
+    ad_hoc, prepared = (
+        statistics.median(one.cpu for one in found[mode, 8, "proxy"]) for mode in ("simple", "prepared")
+    )
+    figures.append(
+        Measure("CPU per transaction: ad hoc literals / prepared", ad_hoc / prepared, "ratio", AD_HOC_GOAL)
+    )
+    return figures
+
+
+def _latencies(delays: dict[str, list[float]]) -> list[Measure]:
+    middle = {name: statistics.median(each) for name, each in delays.items()}
+    figures = [Measure(f"p50 of one client: {name}", value, "us") for name, value in middle.items()]
+    beyond = middle["proxy"] - middle["relay"]
+    return [*figures, Measure("p50 of one client: proxy beyond relay", beyond, "us", LATENCY_GOAL, "relay")]
+
+
+def _rates(found: Found, names: list[str]) -> list[Measure]:
+    figures = []
+    for mode, clients in RUNS:
+        middle = {name: statistics.median(one.rate for one in found[mode, clients, name]) for name in names}
+        figures += [
+            Measure(f"rate, {mode}, {clients} clients: {name}", middle[name] / middle["direct"], "of direct")
+            for name in names
+            if name != "direct"
+        ]
     return figures

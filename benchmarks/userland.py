@@ -1,8 +1,9 @@
-"""What one cached simple query costs the proxy's own code: no sockets, no kernel, the same every time.
+"""What one known statement costs the proxy's own code: no sockets, no kernel.
 
 A real conversation is led through log-in against a real server once; the server's answer to one query is
-kept, and from then on queries and answer are fed to the machine in turn. Protocol, statement cache, judge,
-limits, counters and audit (encoded, chained and written to a file by its thread) are the proxy's own.
+kept, and from then on queries and answer are fed to the machine in turn. Protocol, decision cache, judge,
+counters and audit (encoded, chained and written to a file by its thread) are the proxy's own. Every Query
+has a literal that none before it had; the batches are those of libpq.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from benchmarks.measures import Measure
 from kit import postgres
 from kit.postgres import Postgres
 from tollhouse_core.api import parse_object
+from tollhouse_core.audit.event import PLACE, EventKind, Form
 from tollhouse_core.identity import Identity, Proof
 from tollhouse_core.policy.bundle import build_bundle
 from tollhouse_core.policy.limits import LimitBook
@@ -54,15 +56,19 @@ from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.in_force import InForce
+from tollhouse_proxy.guard.session import SessionJudge
+from tollhouse_proxy.guard.standing import COMPLETED
 from tollhouse_proxy.protocols.postgres.cancel import CancelRegistry
-from tollhouse_proxy.protocols.postgres.conversation import Surroundings
+from tollhouse_proxy.protocols.postgres.conversation import PostgresMachine, Surroundings
 from tollhouse_proxy.protocols.postgres.factory import PostgresFactory
 from tollhouse_proxy.protocols.postgres.served import Served
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
 from tollhouse_proxy.protocols.postgres.sql_dialect import sql_dialect
+from tollhouse_proxy.protocols.postgres.wire.frontend import SYNC_MESSAGE, Bind, Describe, Execute, Parse
 
-GOAL_MICROSECONDS = 3.0
+GOAL_MICROSECONDS = 2.0
+AUDIT_GOAL_MICROSECONDS = 1.0
 QUERIES = 2000
 REPETITIONS = 9
 TABLE = (
@@ -151,39 +157,86 @@ class Driver:
 
 
 def measure(queries: int = QUERIES, repetitions: int = REPETITIONS) -> list[Measure]:
-    """Microseconds and calls for one cached query."""
+    """Microseconds and calls for one known statement in each protocol."""
     return asyncio.run(_measure(queries, repetitions))
 
 
 async def _measure(queries: int, repetitions: int) -> list[Measure]:
+    figures: list[Measure] = []
     with postgres.running(16) as server, tempfile.TemporaryDirectory() as folder:
         database = server.create_database(sql=TABLE)
-        sink = AuditSinks([FileOutput(Path(folder) / "audit.jsonl")], writer="bench", max_queued_events=10**6)
-        machine = _machine(server, database, sink)
-        driver = Driver(machine, server)
-        await driver.log_in(database)
-        texts = [_query(number) for number in range(1, 101)]
-        for text in texts[:5]:
-            sent, heard = await driver.ask(text)
-        assert sent, "the query did not reach the server"
-        assert heard.endswith(READY + b"I"), heard
-        turn = _Turn(machine, texts, heard)
-        turn.run(len(texts) * 2)
-        times = []
-        for _ in range(repetitions):
+        for kind, (prepares, texts) in _kinds(queries * (repetitions + 3)).items():
+            sink = AuditSinks(
+                [FileOutput(Path(folder) / f"{kind}.jsonl")], writer="bench", max_queued_events=10**6
+            )
+            machine = _machine(server, database, sink)
+            driver = Driver(machine, server)
+            await driver.log_in(database)
+            if prepares:
+                await driver.ask(prepares)
+            for text in itertools.islice(texts, 5):
+                sent, heard = await driver.ask(text)
+            assert sent, "the query did not reach the server"
+            assert heard.endswith(READY + b"I"), heard
+            figures += await _timed(kind, _Turn(machine, texts, heard), sink, queries, repetitions)
+            if kind == "simple":
+                figures.append(_audit(machine, queries, repetitions))
             await sink.flush()
-            times.append(turn.timed(queries))
-        calls = turn.calls(200)
+            await sink.close()
+            assert driver.writer is not None
+            driver.writer.close()
+    return figures
+
+
+def _kinds(count: int) -> dict[str, tuple[bytes, Iterator[bytes]]]:
+    """Protocol -> what is prepared first, and the statements."""
+    text = QUERY.format("$1").encode()
+    describe, execute = Describe("P", "").encode(), Execute("").encode()
+
+    def batch(number: int, statement: str = "") -> bytes:
+        bound = Bind("", statement, (), (str(number).encode(),)).encode()
+        return bound + describe + execute + SYNC_MESSAGE
+
+    numbers = range(1, count)
+    return {
+        "simple": (b"", map(_query, numbers)),
+        "extended": (b"", (Parse("", text).encode() + batch(number) for number in numbers)),
+        "prepared": (Parse("s", text).encode() + SYNC_MESSAGE, (batch(number, "s") for number in numbers)),
+    }
+
+
+async def _timed(kind: str, turn: _Turn, sink: AuditSinks, queries: int, repetitions: int) -> list[Measure]:
+    turn.run(200)
+    times = []
+    for _ in range(repetitions):
         await sink.flush()
-        await sink.close()
-        assert driver.writer is not None
-        driver.writer.close()
-    all_threads, own = (statistics.median(column) for column in zip(*times, strict=True))
+        times.append(turn.timed(queries))
+    calls = turn.calls(200)
+    all_threads, own = zip(*times, strict=True)
+    what = f"userland per known statement, {kind}"
     return [
-        Measure("userland per cached simple query: the loop's thread", own, "us", GOAL_MICROSECONDS),
-        Measure("userland per cached simple query: with the audit's thread", all_threads, "us"),
-        Measure("userland per cached simple query: function calls", calls, "calls"),
+        Measure(f"{what}: the loop's thread", statistics.median(own), "us", GOAL_MICROSECONDS),
+        Measure(f"{what}: the loop's thread, least of {repetitions}", min(own), "us"),
+        Measure(f"{what}: with the audit's thread", statistics.median(all_threads), "us"),
+        Measure(f"{what}: function calls", calls, "calls"),
     ]
+
+
+def _audit(machine: Machine, count: int, repetitions: int) -> Measure:
+    """The two records of a statement, until the sink has accepted them."""
+    assert isinstance(machine, PostgresMachine)
+    assert isinstance(machine._judge, SessionJudge)
+    journal = machine._judge.journal
+    decided = Form(EventKind.OPERATION_DECIDED, (("operation", PLACE), ("text", PLACE)))
+    times = []
+    for _ in range(repetitions):
+        before = time.thread_time()
+        for number in range(count):
+            journal.brief(decided, (number, QUERY))
+            journal.brief(COMPLETED, (number, "SELECT 1", 1, 11, 0.25))
+        times.append((time.thread_time() - before) / count * 1e6)
+    what = "audit per statement on the loop (two records)"
+    return Measure(what, statistics.median(times), "us", AUDIT_GOAL_MICROSECONDS)
 
 
 @dataclass
@@ -191,12 +244,12 @@ class _Turn:
     """Queries and answers without a server."""
 
     machine: Machine
-    texts: list[bytes]
+    texts: Iterator[bytes]
     answer: bytes
 
     def run(self, count: int) -> None:
         machine, answer, outbox = self.machine, self.answer, self.machine.outbox
-        for text in itertools.islice(itertools.cycle(self.texts), count):
+        for text in list(itertools.islice(self.texts, count)):
             machine.client_data(text)
             if not outbox.backend or outbox.effects:
                 raise RuntimeError(f"the query was not simply forwarded: {outbox}")
@@ -207,15 +260,18 @@ class _Turn:
             outbox.client.clear()
 
     def timed(self, count: int) -> tuple[float, float]:
-        """Microseconds per query: (of all threads, of this thread)."""
+        """Microseconds per statement: (of all threads, of this thread)."""
+        texts, self.texts = self.texts, iter(list(itertools.islice(self.texts, count)))
         process, thread = time.process_time(), time.thread_time()
         self.run(count)
         own = time.thread_time() - thread
+        self.texts = texts
         return (time.process_time() - process) / count * 1e6, own / count * 1e6
 
     def calls(self, count: int) -> float:
         """Calls of functions, Python's and C's, per query: a figure without any noise."""
         counted = 0
+        self.texts = iter(list(itertools.islice(self.texts, count)))
 
         def tell(_frame: object, event: str, _argument: object) -> None:
             nonlocal counted

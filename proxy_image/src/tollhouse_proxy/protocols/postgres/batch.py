@@ -51,7 +51,12 @@ class Batch:
 
     def shown(self, types: tuple[int, ...]) -> tuple[str | None, ...]:
         """The bound values as text."""
-        return parameters.shown(self.values, self.formats, types) if self.values else ()
+        if not any(self.formats):
+            try:
+                return tuple([None if value is None else value.decode() for value in self.values])
+            except UnicodeDecodeError:
+                pass
+        return parameters.shown(self.values, self.formats, types)
 
 
 def read(data: bytes) -> Batch | None:

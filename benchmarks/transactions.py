@@ -143,7 +143,11 @@ def _rates(found: Found, names: list[str]) -> list[Measure]:
     for mode, clients in RUNS:
         middle = {name: statistics.median(one.rate for one in found[mode, clients, name]) for name in names}
         figures += [
-            Measure(f"rate, {mode}, {clients} clients: {name}", middle[name] / middle["direct"], "of direct")
+            Measure(
+                f"rate, {mode}, {clients} clients: {name}",
+                middle[name] / max(middle["direct"], 0.1),
+                "of direct",
+            )
             for name in names
             if name != "direct"
         ]

@@ -115,7 +115,7 @@ class PretendServer:
         if self.status == "E" and first not in {"rollback", "commit"}:
             yield self._error("25P02")
         elif "fail" in text or "tollhouse refused" in text or not text:
-            yield self._error("22012")
+            yield self._error("23502" if "fail row" in text else "22012")
         elif first in _ROWS:
             count = crc32(text.encode()) % 4 + (400 if "many" in text else 0)
             yield from self._rows([[f"{text}#{at}"] for at in range(count)], described=described)
@@ -167,7 +167,15 @@ class PretendServer:
         self._skipping = True
         if self.status == "T":
             self.status = "E"
-        return backend.Report("E", {"S": "ERROR", "V": "ERROR", "C": code, "M": "it failed"}).encode()
+        fields = {
+            "S": "ERROR",
+            "V": "ERROR",
+            "C": code,
+            "M": "it failed",
+            "D": "Failing row contains (7, x).",
+        }
+        more = {"s": "public", "t": "products", "c": "price"}
+        return backend.Report("E", {**fields, **more}).encode()
 
 
 def _first(text: str) -> str:

@@ -28,6 +28,12 @@ QUERIES = {"name": "pace", "limit": {"queries": 7, "per": "1m"}}
 WARNS = {"name": "pace", "limit": {"queries": 3, "per": "1m"}, "mode": "Warn"}
 ROWS = {"name": "rows", "limit": {"rows": 9, "per": "1m"}}
 HAS_WHERE = {**ALLOW, "when": "operation.hasWhere || operation.action != 'SELECT'"}
+WRITES = {"name": "write", "allow": {"sql": {"access": ["Insert", "Update"], "tables": ["*"]}}}
+IN_WORDS = {
+    "name": "words",
+    "allow": {"sql": {"access": ["Select"], "tables": ["*"]}},
+    "when": "operation.text.contains('2')",
+}
 POLICIES = (
     (ALLOW, DDL),
     (ALLOW, DDL, NO_ORDERS),
@@ -38,6 +44,7 @@ POLICIES = (
     (ALLOW, ROWS),
     (READ_ORDERS,),
     (HAS_WHERE, DDL),
+    (WRITES, IN_WORDS),
 )
 TEXTS = (
     "SELECT id FROM products WHERE id = {}",
@@ -50,6 +57,8 @@ TEXTS = (
     "INSERT INTO products (id, title) VALUES (-{}, '4111 1111 1111 1111')",
     "SELECT 'fail {}' FROM products",
     "SELECT 'notice {}' FROM products",
+    "INSERT INTO products VALUES ({}, 'fail row', 1)",
+    "UPDATE products SET title = 'fail row' WHERE id = {}",
     "SELECT 'many {}' FROM products",
     "SELECT {} AS a; SELECT 2",
     "SELECT set_config('work_mem', '{}', false)",
@@ -239,7 +248,7 @@ def led(
 SAME = TEXTS[0]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=some.lists(some.tuples(some.sampled_from([0, 0, 0, 1, 2]), steps), min_size=1, max_size=30),
     seed=some.one_of(some.none(), some.integers(0, 1000)),

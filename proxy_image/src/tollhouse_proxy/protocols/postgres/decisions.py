@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tollhouse_core.decision import Obligations, Permitted
 from tollhouse_core.operation import Operation
@@ -85,21 +85,23 @@ class Known:
         """The one statement's text in a Query."""
         return message[self.begin : self.end].decode()
 
-    def run(self, number: int) -> Run:
-        """An execution of the one statement."""
-        rewritten = self.judged[0].rewritten
+    def run(self, number: int, text: str) -> Run:
+        """An execution of the one statement, in the words of this time."""
+        rewritten, operation = self.judged[0].rewritten, self.statement.operation
+        if operation.text != text:
+            operation = replace(operation, text=text, canonical=text)
         return Run(
             number,
             self.statement.effect,
             guarded=rewritten.guards_errors,
-            judged=self.judged[0].operation,
+            judged=operation,
             forbidden=rewritten.forbidden_origins,
             positions=self.positions,
         )
 
-    def owed(self, number: int) -> Owed:
+    def owed(self, number: int, message: bytes) -> Owed:
         """What the backend owes for the Query."""
-        return Owed(Kind.QUERY, [self.run(number)], positions=self.positions)
+        return Owed(Kind.QUERY, [self.run(number, self.text_of(message))], positions=self.positions)
 
 
 def is_whole(message: bytes) -> bool:

@@ -69,6 +69,7 @@ class Lane:
         self._status = _IDLE
         self._known: Known | None = None
         self._number = 0
+        self._data = b""
         self._batch: Batch | None = None
         self._prepared: Prepared | None = None
         self._answers = _QUERY_ANSWERS
@@ -130,6 +131,7 @@ class Lane:
             self._desk.refuse_query(refuse.refused(verdict))
             return True
         self._answers = _QUERY_ANSWERS
+        self._data = data
         self._depart(known, verdict, known.message or data)
         return True
 
@@ -225,7 +227,7 @@ class Lane:
         if self._status != _IDLE:
             portal = self._portal(found, prepared)
             assert prepared.known is not None
-            portal.run = prepared.known.run(self._number)
+            portal.run = prepared.known.run(self._number, prepared.known.statement.operation.text)
             portal.ground = self._desk.ground
             names.put(names.portals, "", portal)
 
@@ -240,7 +242,7 @@ class Lane:
         self._known, self.flying = None, False
         ledger = self._state.ledger
         if self._batch is None:
-            ledger.push(known.owed(self._number))
+            ledger.push(known.owed(self._number, self._data))
             return
         found, prepared = self._batch, self._prepared
         assert prepared is not None
@@ -248,7 +250,7 @@ class Lane:
         portal = self._portal(found, prepared)
         for _, owed in self._before_execute(found, prepared, portal):
             ledger.push(owed)
-        portal.run = known.run(self._number)
+        portal.run = known.run(self._number, known.statement.operation.text)
         portal.run.formats = portal.bind.result_formats if portal.bind else ()
         portal.ground = self._desk.ground
         ledger.push(Owed(Kind.EXECUTE, [portal.run]))

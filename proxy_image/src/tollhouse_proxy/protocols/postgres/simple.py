@@ -145,7 +145,7 @@ class SimpleQuery:
             self._tell(verdict.notices)
         number = verdict.operation_id if isinstance(verdict, Permitted) else verdict
         desk.note(known.statement)
-        desk.state.send(known.message or self._message, known.owed(number))
+        desk.state.send(known.message or self._message, known.owed(number, self._message))
         return True
 
     def _tell(self, notices: Iterable[str]) -> None:

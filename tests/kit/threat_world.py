@@ -76,6 +76,8 @@ CREATE OPERATOR public.<<<< (leftarg = text, rightarg = text, procedure = textca
 CREATE SEQUENCE hidden_seq;
 """
 MORE_ROWS = """
+INSERT INTO orders VALUES (300, 7, 1, 9, 'mine behind the hidden ones', '2026-01-01');
+INSERT INTO events VALUES (300, 7, 'mine behind the hidden ones');
 INSERT INTO secrets VALUES (1, 'TOP-{v}'), (2, '{v}-2');
 INSERT INTO tenants (id, name) VALUES (7, 'seven'), (8, '{v} eight');
 INSERT INTO lines SELECT 1000 + id, id, 'line ' || note FROM orders;
@@ -113,10 +115,11 @@ POLICIES = {
 }
 
 
-def identities() -> dict[str, Identity]:
+def identities(tenant: int = 7) -> dict[str, Identity]:
     """Token -> identity; the token is the name."""
     return {
-        name: Identity(name, "corp", Proof.OIDC, (name,), {"tenant": 7, "name": name}) for name in EVERYBODY
+        name: Identity(name, "corp", Proof.OIDC, (name,), {"tenant": tenant, "name": name})
+        for name in EVERYBODY
     }
 
 

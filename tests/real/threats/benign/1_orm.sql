@@ -251,6 +251,4 @@ update "jobs" set "attempts" = "attempts" + 1 where "id" = 1
 
 delete from "jobs" where "id" in (select "id" from "jobs" where "attempts" > 5 limit 10)
 
-select c.relname as name, n.nspname as schema, pg_total_relation_size(c.oid) as size, obj_description(c.oid, 'pg_class') as comment from pg_class c, pg_namespace n where c.relkind in ('r', 'p') and n.oid = c.relnamespace and n.nspname not in ('pg_catalog', 'information_schema') and c.relname = 'products' order by c.relname
-
 insert into "jobs" ("queue", "attempts", "payload") values ('default', 0, '{"job":"x"}') returning "id"

@@ -19,7 +19,7 @@ from .catalog import INFORMATION_SCHEMA, PG_CATALOG, Catalog, Relation
 from .findings import Findings, Source, Write
 from .names import Names
 from .nodes import QUERY_NODES, Body, children, constant, strings, wrapped
-from .sensitive import SENSITIVE, Shows, join_shows, may_show, sensitive
+from .sensitive import SENSITIVE, Shows, join_shows, may_show, sensitive, shows
 from .statement import NotUnderstood
 from .target_reads import TargetReads, target_reads
 from .where import depends_on_literals, has_where
@@ -304,7 +304,7 @@ class Reader:
             found.opaque(f"{action} on {relation.schema}.{relation.name}")
             return
         safe = SAFE_INFORMATION if relation.schema == INFORMATION_SCHEMA else SAFE_RELATIONS
-        if relation.name in safe:
+        if relation.name in safe or shows(relation) is Shows.COUNTS:
             found.add(Access(Verb.READ, AccessKind.TABLE, action, relation.path, needs_rule=False))
             return
         if relation.name in REVEALING_RELATIONS:
@@ -390,9 +390,9 @@ class Reader:
                 (k, n) for name, k, n in children(node) if name not in _NAME_FIELDS or k == "RangeVar"
             ]
 
-    def expression(self, _name: str, body: Body, scope: Scope) -> None:
-        """A node outside any statement (an argument of EXECUTE, a default)."""
-        self._fields({"node": body} if body else {}, scope, {})
+    def expression(self, field: str, body: Body, scope: Scope) -> None:
+        """A node outside any statement (an argument of EXECUTE, a default); `field` is where it stands."""
+        self._fields({field: body} if body else {}, scope, {})
 
     def definition(self, kind: str, body: Body) -> None:
         """Part of a DDL statement: functions and queries inside are judged, names of tables are

@@ -80,6 +80,11 @@ def sensitive(relation: Relation | None) -> bool:
     return relation is not None and relation.schema == PG_CATALOG and relation.name in SENSITIVE
 
 
+def shows(relation: Relation) -> Shows | None:
+    """What its sensitive columns show; None where it has none."""
+    return SENSITIVE[relation.name][0] if sensitive(relation) else None
+
+
 def may_show(node: Body, owner: str, relation: Relation, catalog: Catalog) -> bool:
     """Whether a ColumnRef, in sight of `relation` under the name `owner`, may be more than a harmless
     column of it."""

@@ -133,7 +133,7 @@ def test_commands_of_psql_pass_and_show_the_same(shop: Shop) -> None:
     )
     assert _lines(proxied.stderr) == _lines(plain.stderr)
     assert proxied.stdout == plain.stdout
-    assert plain.stdout.count("\n") > 800
+    assert plain.stdout.count("\n") > 600
 
 
 def _lines(errors: str) -> list[str]:

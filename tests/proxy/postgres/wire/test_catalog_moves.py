@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kit.wire_transcript import (
+    BOUND,
+    CLOSED,
+    PARSED,
     Transcript,
     bind,
     done,
@@ -17,7 +20,7 @@ from kit.wire_transcript import (
     result,
     said,
 )
-from tollhouse_proxy.exchange import ClientGone
+from tollhouse_proxy.exchange import ClientGone, EndReason
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 
 
@@ -188,3 +191,16 @@ def test_a_rollback_in_the_middle_of_a_pipeline_is_not_preceded_by_questions_tha
     assert execute() in mover.to_backend()
     mover.backend(done("ROLLBACK"))
     assert mover.answer_looks("I", synced=False) > 0, "behind it the catalog is another"
+
+
+def test_a_backend_that_answers_our_question_with_no_row_is_left(
+    mover: Transcript, other: Transcript
+) -> None:
+    mover.client(query("DDL x"))
+    other.client(query("SELECT 1"))
+    asked = [one for one in other.to_backend() if one[:1] == b"P"]
+    assert asked
+    nothing = b"".join((CLOSED, PARSED, BOUND, done("SELECT 0"), CLOSED, CLOSED))
+    other.backend(nothing * len(asked), ready())
+    assert other.closed is not None
+    assert other.closed.reason is EndReason.BACKEND

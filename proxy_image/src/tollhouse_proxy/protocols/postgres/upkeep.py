@@ -25,6 +25,7 @@ from tollhouse_proxy.protocols.postgres.sql.sections import Base
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
+from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 CHECK_EVERY_SECONDS = 1.0
@@ -221,6 +222,8 @@ class Upkeep:
         self._begin_unhurried(signs, self._compare_signs)
 
     def _compare_signs(self, results: list[Any]) -> None:
+        if not all(results):
+            raise ProtocolError("the backend answered a question of ours with no row")
         path, snapshot, session, fingerprint, *isolation = results
         state = self._state
         in_transaction = state.status == "T" or state.open_pipeline

@@ -593,9 +593,9 @@ CARRIED: dict[str, list[Script]] = {
         "SELECT * FROM (SELECT ssn FROM customers UNION SELECT 'a') u WHERE ssn LIKE 'SSN-A%'",
         "WITH RECURSIVE r AS (SELECT 1 AS n, ssn FROM customers UNION ALL SELECT n + 1, reverse(ssn) FROM r"
         " WHERE n < 2) SELECT * FROM r",
-        "WITH RECURSIVE r AS (SELECT id, ssn FROM customers UNION SELECT * FROM r)"
+        "WITH RECURSIVE r AS (SELECT id, ssn FROM customers UNION SELECT * FROM r WHERE false)"
         " SEARCH DEPTH FIRST BY ssn SET o SELECT * FROM r",
-        "WITH RECURSIVE r AS (SELECT id, ssn FROM customers UNION ALL SELECT * FROM r) CYCLE ssn SET c USING p"
+        "WITH RECURSIVE r AS (SELECT id, ssn FROM customers UNION ALL SELECT * FROM r WHERE false) CYCLE ssn SET c USING p"
         " SELECT * FROM r",
         "WITH customers AS MATERIALIZED (SELECT * FROM customers) SELECT ssn FROM customers",
         "WITH a AS (SELECT * FROM b), b AS (SELECT 1) SELECT 1",

@@ -244,6 +244,9 @@ class Threats:
         except Gone as gone:
             side.drop(who)
             return Seen((Answer(gone.left),), gone=True)
+        except TimeoutError:
+            side.drop(who)  # what is under way would be taken for the next answer
+            raise
 
     def _once(self, side: Side, texts: Sequence[str], who: str, way: str) -> Seen:
         if len(texts) == 1 and "STDIN" not in texts[0].upper():

@@ -57,6 +57,24 @@ COLUMNS = {
     "dom": ("posint", ["5"]),
     "co": ("pair", ["ROW(1, 'secret')"]),
     "r": ("int4range", ["'[1,5)'"]),
+    "mr": ("int4multirange", ["'{[1,5),[7,9)}'"]),
+    "tt": ("timetz", ["'05:06:07+02'"]),
+    "ci": ("cidr", ["'10.0.0.0/8'"]),
+    "ma": ("macaddr", ["'08:00:2b:01:02:03'"]),
+    "m8": ("macaddr8", ["'08:00:2b:01:02:03:04:05'"]),
+    "tv": ("tsvector", ["'secret:1 word:2'"]),
+    "tq": ("tsquery", ["'secret & word'"]),
+    "bi": ("bit(4)", ["B'1010'"]),
+    "vb": ("bit varying", ["B'10101'"]),
+    "po": ("point", ["'(1,2)'"]),
+    "o": ("oid", ["4711"]),
+    "ua": ("uuid[]", ["'{aaaaaaaa-0000-0000-0000-000000000001}'"]),
+    "ja": ("jsonb[]", ['ARRAY[\'{"a": "secret"}\'::jsonb]']),
+    "ea": ("mood[]", ["'{sad,ok}'"]),
+    "na": ("numeric[]", ["'{1.5,NULL}'"]),
+    "t2": ("text[][]", ["'{{a,b},{c,d}}'"]),
+    "dt": ("word", ["'secret'"]),
+    "ca": ("pair[]", ["ARRAY[ROW(1, 'secret')::pair]"]),
 }
 MASKS: list[Mask] = [
     Nullify(),
@@ -89,6 +107,7 @@ def types(any_postgres: Postgres) -> Iterator[Session]:
     )
     database = any_postgres.create_database(
         sql="CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN posint AS int CHECK (value > 0);"
+        " CREATE DOMAIN word AS text CHECK (length(value) < 7);"
         f" CREATE TYPE pair AS (a int, b text); CREATE TABLE types ({definition}); {inserts}"
     )
     session = Session(any_postgres.dsn(database))
@@ -107,19 +126,50 @@ def masked(
     return types.connection.execute(made.text.encode())
 
 
-@pytest.mark.parametrize("mask", MASKS, ids=repr)
 @pytest.mark.parametrize("column", COLUMNS)
-def test_a_mask_keeps_the_type_and_never_fails(column: str, mask: Mask, types: Session) -> None:
+def test_a_mask_keeps_the_type_and_never_fails(column: str, types: Session) -> None:
     plain = types.connection.execute(f"SELECT {column} FROM types".encode())
     raw = [row[0] for row in plain.fetchall() if row[0] is not None]
-    seen = masked(types, column, mask)
-    assert seen.description is not None
-    assert plain.description is not None
-    assert seen.description[0].type_code == plain.description[0].type_code
-    values = [row[0] for row in seen.fetchall()]
-    assert values.count(None) >= len(values) - len(raw)
-    if isinstance(mask, (Nullify, Redact, Token)):
-        assert not [value for value in values if value in raw and value not in (None, [], "")]
+    for mask in MASKS:
+        seen = masked(types, column, mask)
+        assert seen.description is not None
+        assert plain.description is not None
+        # A domain gives its base type, which is how the wire shows a domain anyway.
+        assert seen.description[0].type_code == plain.description[0].type_code, mask
+        values = [row[0] for row in seen.fetchall()]
+        assert values.count(None) >= len(values) - len(raw), mask
+        if isinstance(mask, (Nullify, Redact, Token)):
+            assert not [value for value in values if value in raw and value not in (None, [], "")], mask
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_masked_value_decodes_in_binary_too(column: str, types: Session) -> None:
+    types.under(Obligations(columns=(ColumnMask(TABLE, column, Redact(), RULE),)))
+    made = types.rewrite(types.understand(f"SELECT {column}, {column} IS NULL FROM types ORDER BY 2")[0])
+    text = types.connection.execute(made.text.encode()).fetchall()
+    binary = types.connection.execute(made.text.encode(), binary=True).fetchall()
+    assert [row[1] for row in text] == [row[1] for row in binary]
+    assert [row[0] is None for row in text] == [row[0] is None for row in binary]
+
+
+GROUPED = ["t", "v", "i4", "i8", "d", "f8", "u", "by"]
+"""Types that carry a token."""
+
+
+@pytest.mark.parametrize("column", GROUPED)
+def test_equal_values_have_equal_tokens_and_others_other_ones(column: str, types: Session) -> None:
+    types.under(Obligations(columns=(ColumnMask(TABLE, column, Token(), RULE),)))
+    counts = f"SELECT count({column}), count(DISTINCT {column}) FROM (TABLE types UNION ALL TABLE types) x"
+    joined = f"SELECT count(*) FROM types a JOIN types b ON a.{column} = b.{column}"
+    grouped = (
+        f"SELECT max(n) FROM (SELECT count(*) AS n FROM types WHERE {column} IS NOT NULL GROUP BY {column}) x"
+    )
+    for sql in (counts, joined, grouped):
+        if sql is counts:
+            sql = counts.replace("TABLE types", f"SELECT {column} FROM types")
+        plain = types.connection.execute(sql.encode()).fetchall()
+        made = types.rewrite(types.understand(sql)[0])
+        assert types.connection.execute(made.text.encode()).fetchall() == plain
 
 
 @pytest.mark.parametrize("column", COLUMNS)

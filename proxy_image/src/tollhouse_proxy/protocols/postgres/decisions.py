@@ -174,13 +174,23 @@ class Decisions:
     def __init__(self, most_bytes: int = _BYTES) -> None:
         self._books: OrderedDict[Hashable, Book] = OrderedDict()
         self._most_bytes = most_bytes
+        self._era: Hashable = None
         self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._books)
 
-    def book(self, ground: Hashable) -> Book:
-        """The book of a ground; `ground` holds all that a decision stands on besides the text."""
+    def book(self, ground: Hashable, era: Hashable = None) -> Book:
+        """The book of a ground; `ground` holds all that a decision stands on besides the text. `era` is the
+        part of it that is the same for all sessions (the bundle in force): with another one no book of the
+        former is asked for again, and all of them are let go."""
+        if era != self._era:
+            self._era = era
+            for former in self._books.values():
+                former.clear()
+                former.retired = True
+            self._books.clear()
+            self.bytes = 0
         found = self._books.get(ground)
         if found is not None:
             self._books.move_to_end(ground)

@@ -49,7 +49,7 @@ class Memory:
         """What is known on that ground."""
         ground = self.ground
         if ground != self._ground or self._book.retired:
-            self._book = self._decisions.book((self._state.judge.principal, *ground))
+            self._book = self._decisions.book((self._state.judge.principal, *ground), ground[0])
             self._ground = ground
         return self._book
 

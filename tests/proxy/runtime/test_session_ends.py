@@ -33,6 +33,7 @@ class Machine:
         self.outbox = Outbox()
         self._first: list[Any] = [Opened(cast(Any, judge), ends), Ready()]
         self.busy = False
+        self.unfinished = 0
         self.ended: list[EndNow] = []
 
     @property

@@ -28,6 +28,7 @@ NOW = datetime.now(UTC)
 class Bundle:
     connection: Connection
     providers: Sequence[IdentityProvider]
+    tokens: None = None
 
 
 def provider(**spec: Any) -> IdentityProvider:

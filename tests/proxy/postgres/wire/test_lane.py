@@ -179,6 +179,7 @@ ODD_ANSWERS = {
     "an end with bytes behind its tag": message(b"C", b"SELECT 1\0x\0") + READY,
     "an end without its NUL": message(b"C", b"SELECT 1") + READY,
     "more than was asked": DONE + READY + DONE,
+    "the beginning of something else": DONE + READY + b"N\0\0",
     "an unknown message": message(b"!", b"") + DONE + READY,
     "a status of two bytes": DONE + message(b"Z", b"II"),
     "a status that is none": DONE + message(b"Z", b"X"),
@@ -323,3 +324,52 @@ def test_a_rule_that_warns_is_heard_every_time() -> None:
     answers = {talk.ask(KNOWN) for _ in range(3)}
     assert all(answer.startswith(b"N") for answer in answers)
     assert talk.passed == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT id, title FROM products ORDER BY {}",
+        "SELECT title FROM products WHERE id = (SELECT count(*) FROM products GROUP BY {})",
+        "UPDATE products SET price = 1 WHERE id = 2 AND {} = 1",
+        "SELECT relname FROM pg_class WHERE relpages = {}",
+    ],
+)
+def test_a_text_whose_constants_may_matter_is_known_by_its_bytes_alone(text: str) -> None:
+    talk = Talk(House())
+    for number in (1, 2):
+        assert not passes(talk, query(text.format(number)))
+        assert passes(talk, query(text.format(number)))
+
+
+def lanes_and_not(*steps: bytes) -> list[tuple[bytes, list[bytes]]]:
+    """What a client reads and what is recorded, with the lane and without."""
+    seen = []
+    for lane in (True, False):
+        talk = Talk(House(lane=lane))
+        for step in steps:
+            talk.ask(step)
+        assert bool(talk.passed) is lane
+        seen.append((bytes(talk.said), talk.house.audit()))
+    return seen
+
+
+def test_in_a_transaction_the_portal_stays_as_the_server_keeps_it() -> None:
+    one, other = lanes_and_not(query("BEGIN"), BATCH, BATCH, execute() + SYNC, DESCRIBE + SYNC)
+    assert one == other
+    assert b"C34000" not in one[0]
+
+
+def test_what_a_batch_has_parsed_can_be_bound_again() -> None:
+    again = bind(values=(b"9",)) + execute() + SYNC
+    one, other = lanes_and_not(BATCH, BATCH, parse("SELECT 1") + SYNC, BATCH, again)
+    assert one == other
+    assert b'"parameters":["9"]' in one[1][-2]
+
+
+def test_behind_a_statement_of_its_own_no_transaction_counts_as_begun() -> None:
+    talk = knowing()
+    for way in WAYS.values():
+        assert passes(talk, way)
+        assert talk.machine._session is not None
+        assert not talk.machine._session.queried

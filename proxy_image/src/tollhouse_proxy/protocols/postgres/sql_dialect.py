@@ -63,7 +63,10 @@ def sql_dialect(keys: MaskKeys, aside: Aside | None = None) -> Dialect:
 
     def constants(statement: Statement) -> frozenset[int]:
         plan = statement.plan
-        if not isinstance(plan, Plan) or any(one.system for one in plan.found.relations.values()):
+        if not isinstance(plan, Plan):
+            return frozenset()
+        touched = [*plan.found.relations.values(), *(source.relation for source in plan.found.sources)]
+        if any(relation.system for relation in touched):
             return frozenset()
         return free_constants(statement.text, plan.kind, plan.body)
 

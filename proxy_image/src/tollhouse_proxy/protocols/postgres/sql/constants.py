@@ -54,6 +54,7 @@ _BELOW: Mapping[str, frozenset[str]] = {
     "RangeSubselect": words("subquery"),
     "JoinExpr": words("larg rarg quals"),
     "SubLink": words("testexpr subselect"),
+    "CaseExpr": words("arg args defresult"),
     "FuncCall": words("args agg_filter"),
 }
 """Node -> fields that are looked into."""

@@ -23,6 +23,7 @@ from kit.sql_generator import Generator
 from kit.sql_shop import ROWS, SHOP, VARIANTS
 from kit.threat_world import Guarded, identities
 from kit.wire_world import WireWorld, running
+from tollhouse_proxy.adapters.aside.workers import Workers
 
 MOST_SECONDS = 0.010
 MOST_TEXT = 256 * 1024
@@ -148,9 +149,13 @@ def target(release: int) -> Iterator[Target]:
         values: dict[str, Any] = VARIANTS["ALPHA"]
         database = server.create_database(sql=SHOP + ROWS.format(v="ALPHA", **values))
         guarded = Guarded({"agent": _RULES})
-        world = WireWorld(server, database, guard=guarded.gate, known=identities())
+        workers = Workers()
+        world = WireWorld(server, database, guard=guarded.gate, known=identities(), aside=workers)
         with running(world, on=loop):
-            yield Target(world, watch)
+            try:
+                yield Target(world, watch)
+            finally:
+                asyncio.run_coroutine_threadsafe(workers.close(), loop).result(20)
 
 
 def replay(data: bytes, release: int = 16) -> float:

@@ -106,7 +106,7 @@ def needed(sql: str, catalog: Catalog) -> set[str]:
         ("SELECT set_config('role', $1, false)", {"SET ROLE role"}),
         ("SET ROLE NONE", set()),
         ("RESET SESSION AUTHORIZATION", set()),
-        ("SELECT * FROM orders o FOR UPDATE OF o", {"Select public.orders"}),
+        ("SELECT * FROM orders o FOR UPDATE OF o", {"Select public.orders", "Update public.orders"}),
         ("CREATE TABLE t AS EXECUTE p(1)", {"CREATE TABLE AS public.t"}),
         ("COPY orders TO '/tmp/x'", {"Select public.orders", "COPY TO FILE"}),
         ("COPY orders FROM PROGRAM 'id'", {"Insert public.orders", "COPY FROM PROGRAM"}),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import pickle
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 
 import pytest
 
+from kit import wait
 from tollhouse_proxy.adapters.aside import workers as pool
 from tollhouse_proxy.adapters.aside.workers import COMMAND, Workers
 from tollhouse_proxy.ports.aside import Crowded, Shared, TooHard
@@ -84,6 +88,38 @@ async def test_who_stops_waiting_stops_nothing_else(workers: Workers) -> None:
     with pytest.raises(asyncio.CancelledError):
         await first
     assert pickle.loads(await workers.ask(split("SELECT 2"), shared("epoch")))[0] == "found"
+
+
+async def test_a_pool_that_is_closed_while_a_process_is_started_leaves_none_behind() -> None:
+    children = Path(f"/proc/{os.getpid()}/task")
+
+    def living() -> set[str]:
+        found: set[str] = set()
+        for task in children.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found |= set((task / "children").read_text().split())
+        return found
+
+    before = living()
+    workers = Workers()
+    workers.start()
+    await asyncio.sleep(0)
+    await workers.close()
+    await wait.until_async(lambda: _gone(living() - before), what="the process is put away")
+
+
+async def _gone(left: set[str]) -> bool:
+    return not left
+
+
+async def test_a_process_is_not_taken_for_used_up_because_its_proxy_is_large(workers: Workers) -> None:
+    ballast = bytearray(500 * 1024 * 1024)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    taken: list[str] = []
+    for _ in range(2):
+        await workers.ask(split("SELECT 1", "a"), shared("a", taken))
+    assert taken == ["a"]
+    assert len(ballast) > 0
 
 
 async def test_what_waits_is_bounded(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,21 +161,28 @@ class Workers:
     async def _started(self) -> _Worker:
         ours, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        try:
-            process = await asyncio.to_thread(
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(
                 subprocess.Popen,
                 self._command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=environment,
             )
+        )
+        starting.add_done_callback(lambda _: theirs.close())
+        ours.setblocking(False)
+        try:
+            process = await asyncio.shield(starting)
+            return _Worker(process, await asyncio.open_unix_connection(sock=ours))
         except OSError as error:
             ours.close()
             raise AsideFailed(f"long statements cannot be read now ({error.strerror})") from None
-        finally:
-            theirs.close()
-        ours.setblocking(False)
-        return _Worker(process, await asyncio.open_unix_connection(sock=ours))
+        except asyncio.CancelledError:
+            # A thread that starts a process cannot be called back: what it made is put away.
+            ours.close()
+            starting.add_done_callback(_put_away)
+            raise
 
     def _later(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
@@ -187,3 +194,9 @@ class Workers:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # whoever asked may have gone: it is told to nobody then
+
+
+def _put_away(starting: asyncio.Future[subprocess.Popen[bytes]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result().kill()
+        starting.result().wait()

@@ -112,16 +112,30 @@ def children(pid: int) -> list[int]:
     """Processes started by `pid`, and by those in turn."""
     found, waiting = [], [pid]
     while waiting:
-        parent = waiting.pop()
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = path.read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == parent:
-                found.append(int(path.parent.name))
-                waiting.append(int(path.parent.name))
+        started = started_by(waiting.pop())
+        found += started
+        waiting += started
     return found
+
+
+def started_by(parent: int) -> list[int]:
+    """Processes started by `parent` itself."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(path.parent.name))
+    return found
+
+
+def proxy_of(supervisor: int) -> int:
+    """The one proxy. The processes it starts to read long texts are `tollhouse_proxy` too, but not the
+    supervisor's own children."""
+    (proxy,) = [pid for pid in started_by(supervisor) if b"tollhouse_proxy" in _arguments(pid)]
+    return proxy
 
 
 def alive(pid: int) -> bool:
@@ -265,16 +279,19 @@ def test_a_killed_supervisor_leaves_nothing_running(folder: Path) -> None:
 
 def test_a_killed_proxy_is_started_again(folder: Path) -> None:
     with up(folder) as process:
-        (proxy,) = [pid for pid in children(process.pid) if b"tollhouse_proxy" in _arguments(pid)]
+        proxy = proxy_of(process.pid)
+        until(lambda: _readers(proxy) != [])
+        readers = _readers(proxy)
         os.kill(proxy, signal.SIGKILL)
+        until(lambda: not any(map(alive, readers)), 10)
         until(lambda: _connects(folder), 30)
+        assert proxy_of(process.pid) != proxy
 
 
 def test_a_proxy_whose_port_was_taken_meanwhile_moves_on(folder: Path) -> None:
     with up(folder) as process:
         before = port(folder)
-        (proxy,) = [pid for pid in children(process.pid) if b"tollhouse_proxy" in _arguments(pid)]
-        os.kill(proxy, signal.SIGKILL)
+        os.kill(proxy_of(process.pid), signal.SIGKILL)
         with wait.until(lambda: _listening(before), within=10):
             until(lambda: port(folder) != before, 20)
             until(lambda: _connects(folder), 30)
@@ -300,8 +317,12 @@ def test_a_changed_port_moves_the_proxy(folder: Path) -> None:
 
 def test_a_removed_connection_is_stopped(folder: Path) -> None:
     with up(folder) as process:
+        proxy = proxy_of(process.pid)
+        until(lambda: _readers(proxy) != [])
+        served = [proxy, *_readers(proxy)]
         (folder / "connection.yaml").unlink()
-        until(lambda: not any(b"tollhouse_proxy" in _arguments(pid) for pid in children(process.pid)), 20)
+        until(lambda: not any(map(alive, served)), 20)
+        assert not any(b"tollhouse_proxy" in _arguments(pid) for pid in children(process.pid))
         assert not (folder / "state" / "bundles" / "default" / "shop-db.json").exists()
 
 
@@ -324,6 +345,11 @@ def _connects(folder: Path) -> bool:
 def _listening(number: int) -> socket.socket:
     """Raises OSError while the port is somebody else's."""
     return socket.create_server(("127.0.0.1", number))
+
+
+def _readers(proxy: int) -> list[int]:
+    """The processes that read long texts for a proxy; one is kept ready."""
+    return [pid for pid in started_by(proxy) if b"tollhouse_proxy.reading" in _arguments(pid)]
 
 
 def _arguments(pid: int) -> bytes:

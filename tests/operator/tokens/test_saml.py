@@ -83,6 +83,15 @@ def enveloped(**changes: Any) -> Callable[[], str]:
     return lambda: encoded(IDP.envelope(IDP.signed(IDP.assertion()), **changes))
 
 
+def signed_at(**seconds: float) -> Callable[[], str]:
+    """Terms so many seconds ago, counted when the response is made: other tests may run long before."""
+    return lambda: IDP.response(**{term: ago(past) for term, past in seconds.items()})
+
+
+def enveloped_at(issued: float) -> Callable[[], str]:
+    return lambda: encoded(IDP.envelope(IDP.signed(IDP.assertion()), issued=ago(issued)))
+
+
 def changed(change: Callable[[str], str]) -> Callable[[], str]:
     """The honest response with its text changed after it was signed."""
     return lambda: encoded(change(IDP.envelope(IDP.signed(IDP.assertion()))))
@@ -188,11 +197,11 @@ HOSTILE: dict[str, tuple[Callable[[], str], str]] = {
     "another destination": (enveloped(destination="https://mallory.example"), "Destination"),
     "a destination that begins alike": (enveloped(destination=f"{CONSUMER}.mallory.example"), "Destination"),
     "no destination": (enveloped(destination=None), "Destination"),
-    "expired": (signed(ends=ago(1)), "expired"),
-    "issued long ago": (signed(issued=ago(600)), "older than"),
-    "an old response": (enveloped(issued=ago(600)), "older than"),
-    "issued in the future": (signed(issued=ago(-120)), "in the future"),
-    "not valid yet": (signed(begins=ago(-3600), ends=ago(-7200)), "do not hold"),
+    "expired": (signed_at(ends=1), "expired"),
+    "issued long ago": (signed_at(issued=600), "older than"),
+    "an old response": (enveloped_at(600), "older than"),
+    "issued in the future": (signed_at(issued=-120), "in the future"),
+    "not valid yet": (signed_at(begins=-3600, ends=-7200), "do not hold"),
     "a time without a zone": (signed(issued="2030-01-01T00:00:00"), "a time that can be read"),
     "no time": (signed(issued="soon"), "a time that can be read"),
     "another kind of confirmation": (

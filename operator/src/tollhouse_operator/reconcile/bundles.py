@@ -28,6 +28,7 @@ STATUS_SOON_SECONDS = 0.05
 async def reconcile_bundles(desk: Desk, namespace: str) -> None:
     """Raises ClusterError when the API server is away; the queue tries again."""
     situation = await gather(desk.cluster, namespace, desk.tokens)
+    desk.tell_of_providers(situation.providers.models)
     known = desk.memory.known.setdefault(namespace, {})
     compiled = await asyncio.to_thread(compile_namespace, situation, desk.languages, known)
     await asyncio.gather(

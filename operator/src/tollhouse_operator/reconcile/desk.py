@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.token_issuer import TokenIssuer
 from tollhouse_operator.apply import Applier
 from tollhouse_operator.authority import Authority
@@ -21,6 +22,10 @@ from tollhouse_operator.settings import Settings
 def utc_now() -> datetime:
     """The wall clock."""
     return datetime.now(UTC)
+
+
+def _nobody(_: Sequence[IdentityProvider]) -> None:
+    """There is no token endpoint to be told."""
 
 
 @dataclass(slots=True)
@@ -47,7 +52,10 @@ class Memory:
 
 @dataclass(slots=True)
 class Desk:
-    """Handed to every piece of work. `look_at_*` queue more of it."""
+    """Handed to every piece of work. `look_at_*` queue more of it.
+
+    tell_of_providers: called with what a bundle is made of, before the bundle is there.
+    """
 
     settings: Settings
     cluster: Cluster
@@ -60,3 +68,4 @@ class Desk:
     tokens: TokenIssuer | None = None
     memory: Memory = field(default_factory=Memory)
     now: Callable[[], datetime] = utc_now
+    tell_of_providers: Callable[[Sequence[IdentityProvider]], None] = _nobody

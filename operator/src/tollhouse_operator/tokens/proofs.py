@@ -23,7 +23,7 @@ from tollhouse_operator.cluster import Cluster, ClusterError, Refused
 from tollhouse_operator.gather import read
 
 LOOK_AGAIN_SECONDS = 2.0
-"""How old what is known of the IdentityProviders may be."""
+"""How old what is known of the IdentityProviders may be, unless there is news of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Proofs:
         self._audiences = audiences
         self._trust: Trust | None = None
         self._read_at = float("-inf")
+        self._news = self._news_read = 0
         settings = ProverSettings(api_server=_ClusterApi(cluster))
         self._secrets = _Secrets(cluster, namespace)
         self._prover = TokenProver(lambda: self._trust, _WallClock(), settings, self._secrets)
@@ -52,15 +53,23 @@ class Proofs:
         """All IdentityProviders, as last read."""
         return self._trust.providers if self._trust else ()
 
+    def hear(self, providers: Sequence[IdentityProvider]) -> None:
+        """A bundle is about to be made of these: whoever asks from now on is answered by no older ones."""
+        if self._trust is not None and self._trust.providers != tuple(providers):
+            self._news += 1
+
     async def look(self, tokens: TokenIssuer) -> None:
         """Reads the IdentityProviders unless that was done just now. Raises ClusterError."""
-        known = self._trust is not None and self._trust.tokens == tokens
+        known = self._trust is not None and self._trust.tokens == tokens and self._news_read == self._news
         if known and monotonic() - self._read_at < LOOK_AGAIN_SECONDS:
             return
+        news = self._news
         found = read(
             await self._cluster.list(resources.IDENTITY_PROVIDERS), "IdentityProvider", IdentityProvider
         ).models
-        self._read_at = monotonic()
+        if news < self._news_read:
+            return  # another request has read them since
+        self._read_at, self._news_read = monotonic(), news
         trust = trust_in(found, self._audiences, tokens)
         if trust != self._trust:
             self._trust = trust

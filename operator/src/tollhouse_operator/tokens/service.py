@@ -38,6 +38,7 @@ class TokenService:
             settings.tokens_issuer, Terms(settings.tokens_audiences, float(settings.tokens_seconds))
         )
         proofs = Proofs(engine.cluster, settings.namespace, settings.tokens_audiences)
+        engine.desk.tell_of_providers = proofs.hear
         self.server = TokenServer(settings.tokens_host, settings.tokens_port, endpoint, proofs, self._tls)
         self.saml = _saml_pages(self.server)
 

@@ -98,7 +98,14 @@ def test_a_receiver_is_told_of_the_request_and_of_its_end_signed_and_once_each(
     signed = hmac.new(KEY.encode(), headers["Tollhouse-Timestamp"].encode() + b"." + body, hashlib.sha256)
     assert headers["Tollhouse-Signature"] == f"v1={signed.hexdigest()}"
 
-    assert patch(tollhouse, namespace, name, "alice", ("managers",), {"decision": "Approved"}).returncode == 0
+    def approved() -> bool:
+        # An API server takes votes a moment after it was given the CRDs: its policies must know the type.
+        return (
+            patch(tollhouse, namespace, name, "alice", ("managers",), {"decision": "Approved"}).returncode
+            == 0
+        )
+
+    tollhouse.until(approved, "the vote is taken")
     tollhouse.until(lambda: receiver.events(name)[1:] == ["Approved"], "it is told of the approval")
     tollhouse.until(
         lambda: [one["state"] for one in records(tollhouse, namespace, name)] == ["Delivered", "Delivered"],

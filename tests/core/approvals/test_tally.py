@@ -283,3 +283,30 @@ def test_what_comes_after_the_end_of_a_request_changes_nothing(
     after = tally(request_of(rule, *votes, *more, human="ann"), minutes(14))
     if before.phase in {Phase.APPROVED, Phase.DENIED}:
         assert after.phase is before.phase
+
+
+GRANT = {"grant": {"for": "10m", "uses": 3}}
+
+
+def used(request: ApprovalRequest, uses: int, begun: datetime) -> ApprovalRequest:
+    status = request.status.model_copy(update={"phase": Phase.APPROVED, "uses": uses, "first_used_at": begun})
+    return request.model_copy(update={"status": status})
+
+
+def test_a_grant_whose_uses_are_spent_opens_nothing_whatever_the_status_says() -> None:
+    request = request_of(MANAGER, vote_of("alice", "managers"), **GRANT)
+    assert phase_of(used(request, 2, NOON)) is Phase.APPROVED
+    assert phase_of(used(request, 3, NOON)) is Phase.USED
+    assert phase_of(used(request, 4, NOON)) is Phase.USED
+
+
+def test_a_grant_ends_with_its_time_and_not_with_the_requests_own_end() -> None:
+    request = used(request_of(MANAGER, vote_of("alice", "managers"), **GRANT), 1, minutes(14))
+    assert phase_of(request, minutes(16)) is Phase.APPROVED
+    assert next_deadline(request, minutes(16)) == minutes(24)
+    assert phase_of(request, minutes(24)) is Phase.EXPIRED
+
+
+def test_a_first_use_after_the_approvals_own_end_does_not_bring_it_back() -> None:
+    request = used(request_of(MANAGER, vote_of("alice", "managers"), **GRANT), 1, minutes(20))
+    assert phase_of(request, minutes(21)) is Phase.EXPIRED

@@ -147,7 +147,7 @@ class Installed:
         conditions = (found.get("status") or {}).get("conditions") or []
         return next((one for one in conditions if one["type"] == type_), {})
 
-    def until(self, condition: Callable[[], Any], what: str, within: float = 15.0) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, within: float = 60.0) -> Any:
         """Waits, and shows the operator's last words if it was in vain."""
         try:
             return wait.until(condition, within=within, what=what, every=0.02)

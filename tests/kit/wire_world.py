@@ -36,7 +36,7 @@ from tollhouse_core.secret import Secret
 from tollhouse_proxy.exchange import Target, TlsMode
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.ports.aside import Aside
-from tollhouse_proxy.ports.credentials import Credential
+from tollhouse_proxy.ports.credentials import Credential, CredentialSource
 from tollhouse_proxy.ports.identity import NotProven
 from tollhouse_proxy.ports.judging import (
     Completion,
@@ -87,6 +87,7 @@ class ScriptedJudge:
         self.done: list[Completion] = []
         self.rows = 0
         self.closed: list[str] = []
+        self.refused_credentials: list[tuple[str, bool]] = []
         self.facts: FactLookup | None = None
         self.waiting: Waiting | None = None
 
@@ -160,6 +161,9 @@ class ScriptedJudge:
 
     def completed(self, completion: Completion) -> None:
         self.done.append(completion)
+
+    def credential_refused(self, code: str, *, fetched_anew: bool) -> None:
+        self.refused_credentials.append((code, fetched_anew))
 
     def close(self, reason: str) -> None:
         self.closed.append(reason)
@@ -249,6 +253,10 @@ class WireWorld:
     username: str = ""
     password: str = ""
     lenders: dict[str, LentCredential] = field(default_factory=dict)
+    source: Callable[[], CredentialSource] | None = None
+    """Makes what lends instead of `username` and `password`, in the proxy's own loop."""
+    rejected: int = 0
+    """Credentials that the backend did not accept from sessions made ahead."""
     aside: Aside | None = None
     warm: WarmSettings = field(default_factory=WarmSettings)
     pool: WarmPool | None = None
@@ -256,6 +264,7 @@ class WireWorld:
     host: str = "127.0.0.1"
     port: int = 0
     serving: Serving | None = None
+    _lender: CredentialSource | None = None
     loop: asyncio.AbstractEventLoop | None = None
 
     def served(self) -> Served:
@@ -276,8 +285,13 @@ class WireWorld:
             roles=frozenset(self.lenders) - {""},
         )
 
-    def lent_to(self, role: str) -> LentCredential:
+    def lent_to(self, role: str) -> CredentialSource:
+        if not role and self._lender is not None:
+            return self._lender
         return self.lenders[role]
+
+    def _count_rejected(self) -> None:
+        self.rejected += 1
 
     async def start(self) -> Serving:
         served = self.served()
@@ -285,6 +299,7 @@ class WireWorld:
         self.credentials = self.lenders[""] = LentCredential(
             self.username or self.server.superuser, self.password or self.server.password
         )
+        self._lender = self.source() if self.source is not None else None
         clock = SystemClock()
         numbers = itertools.count(1)
         around = Surroundings(
@@ -298,7 +313,7 @@ class WireWorld:
             session_id=lambda: f"session-{next(numbers)}",
         )
         certificate = ServingCertificate(self.tls_dir).context if self.tls_dir else lambda: None
-        self.pool = WarmPool(self.lent_to, clock, lambda: self.warm)
+        self.pool = WarmPool(self.lent_to, clock, lambda: self.warm, self._count_rejected)
         self.pool.start()
         parts = Parts(
             PostgresFactory(around),
@@ -341,6 +356,8 @@ def running(world: WireWorld, on: asyncio.AbstractEventLoop | None = None) -> It
         loop.run_until_complete(world.serving.drain(0))
         if world.pool is not None:
             loop.run_until_complete(world.pool.close())
+        if world._lender is not None:
+            loop.run_until_complete(world._lender.close())
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 

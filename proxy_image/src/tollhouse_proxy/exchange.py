@@ -215,10 +215,12 @@ class Ahead:
 class Borrow:
     """Get a credential for one backend session; answer CredentialLent or CredentialRefused. `role` is the
     way into the backend that the client chose; "" is the Connection's own. `ahead`: where such a session
-    waits already, the answer is Handed, and nothing is left to do with the backend."""
+    waits already, the answer is Handed, and nothing is left to do with the backend. `anew`: the backend did
+    not accept what was lent; the connection with it is closed, and another credential is fetched."""
 
     role: str = ""
     ahead: Ahead | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,9 +336,18 @@ class Machine(Protocol):
         ...
 
 
+class CredentialRejected(Exception):
+    """The backend did not accept what we logged in with. `code` is its own word for that (an SQLSTATE)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the backend did not accept the credential ({code})")
+        self.code = code
+
+
 class Warmed(Protocol):
     """The machine of a backend session that has no client yet. `role` is whose credential it takes, `dial`
-    where it goes. Any exception it raises ends it."""
+    where it goes. Any exception it raises ends it; CredentialRejected: with another credential it may be
+    tried once more."""
 
     outbox: Outbox
     role: str

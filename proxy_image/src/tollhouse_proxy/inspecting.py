@@ -220,5 +220,8 @@ class _QuestionJudge:
     def unreadable(self, operation: Operation, message: str, code: str) -> Refused | None:
         return None
 
+    def credential_refused(self, code: str, *, fetched_anew: bool) -> None:
+        return
+
     def close(self, reason: str) -> None:
         return

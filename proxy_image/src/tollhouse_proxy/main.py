@@ -32,6 +32,7 @@ from tollhouse_proxy.ports.stores import BundleStore, StoreRefused
 from tollhouse_proxy.reporting import Reporter
 from tollhouse_proxy.serving import Serving
 from tollhouse_proxy.settings import BadSettings, Settings, read_settings
+from tollhouse_proxy.undumped import keep_memory_private
 
 log = logging.getLogger("tollhouse.proxy")
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    keep_memory_private()
     if arguments[:1] == ["explain"]:
         from tollhouse_proxy.explaining.command import main as explain  # a proxy has no use for it
 

@@ -72,7 +72,7 @@ class Serving:
         self._listener: Listener | None = None
         self._prover = self._token_prover()
         self._workers = Workers()
-        self._warm = WarmPool(self._credentials.of, house.clock, self._warm_settings)
+        self._warm = WarmPool(self._credentials.of, house.clock, self._warm_settings, self._rejected)
 
     @property
     def trouble(self) -> str:
@@ -143,6 +143,9 @@ class Serving:
         await self._credentials.close()
         await self._prover.close()
         await self._workers.close()
+
+    def _rejected(self) -> None:
+        self._house.counters.credentials_refused += 1
 
     def _warm_settings(self) -> WarmSettings:
         standing = self._standing

@@ -204,6 +204,18 @@ class TestRole:
         assert isinstance(provider, IdentityProvider)
         assert secret_names(made, [provider.spec]) == ("backend-ca", "idp-ca", "login")
 
+    def test_the_metadata_of_a_saml_provider_is_for_the_token_endpoint_alone(self) -> None:
+        provider = parse_object(
+            {
+                "apiVersion": "tollhouse.dev/v1alpha1",
+                "kind": "IdentityProvider",
+                "metadata": {"name": "people"},
+                "spec": {"saml": {"metadataRef": {"secret": "idp-metadata", "key": "metadata.xml"}}},
+            }
+        )
+        assert isinstance(provider, IdentityProvider)
+        assert secret_names(connection(), [provider.spec]) == ("login",)
+
     def test_without_a_secret_to_read_there_is_no_right_to_read_any(self) -> None:
         role = of_kind("Role", credentials=VAULT)
         assert not [rule for rule in role["rules"] if "secrets" in rule["resources"]]

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.credentials import CredentialSecretRef
+from tollhouse_core.api.identity_provider import IdentityProviderSpec
 from tollhouse_core.api.meta import CaRef, SecretKeyRef, SecretRef
 from tollhouse_operator.manifests.network_policy import Destination
 
@@ -24,7 +25,7 @@ def secret_names(connection: Connection, others: Iterable[BaseModel]) -> tuple[s
     own = connection.spec.proxy.model_copy(update={"tls": None})
     spec = _of_proxies(connection).model_copy(update={"proxy": own})
     found: set[str] = set()
-    for root in (spec, *others):
+    for root in (spec, *_needed(others)):
         for value in _within(root):
             match value:
                 case CaRef() | SecretKeyRef():
@@ -37,7 +38,7 @@ def secret_names(connection: Connection, others: Iterable[BaseModel]) -> tuple[s
 def destinations(connection: Connection, others: Iterable[BaseModel]) -> tuple[Destination, ...]:
     """Every host and port that the Connection, its providers and its sinks name."""
     found: set[Destination] = set()
-    for root in (_of_proxies(connection), *others):
+    for root in (_of_proxies(connection), *_needed(others)):
         for value in _within(root):
             destination = _destination(value)
             if destination is not None:
@@ -48,6 +49,13 @@ def destinations(connection: Connection, others: Iterable[BaseModel]) -> tuple[D
 def _of_proxies(connection: Connection) -> BaseModel:
     """Without what only the operator reads and reaches."""
     return connection.spec.model_copy(update={"notify": ()})
+
+
+def _needed(others: Iterable[BaseModel]) -> Iterator[BaseModel]:
+    """Without SAML providers: the token endpoint alone reads their metadata and talks to them."""
+    for other in others:
+        if not isinstance(other, IdentityProviderSpec) or other.saml is None:
+            yield other
 
 
 def _destination(value: object) -> Destination | None:

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     OPERATION_COMPLETED = "OperationCompleted"
     APPROVAL_REQUESTED = "ApprovalRequested"
     APPROVAL_RESOLVED = "ApprovalResolved"
+    CREDENTIAL_REFUSED = "CredentialRefused"
     SESSION_CLOSED = "SessionClosed"
 
 
@@ -34,7 +35,8 @@ class Event:
     `data` holds plain JSON values: for SESSION_OPENED the identity, address, database and
     Connection; for OPERATION_DECIDED `operation` (id), `action`, `text`, `parameters`,
     `accesses`, `decision`, `policy`, `rule`, `revision`; for OPERATION_COMPLETED `operation`,
-    `outcome`, `rows`, `bytes`, `durationMs`, `errorCode`; for SESSION_CLOSED `reason`.
+    `outcome`, `rows`, `bytes`, `durationMs`, `errorCode`; for CREDENTIAL_REFUSED `code`, the
+    backend's own, and `fetchedAnew`; for SESSION_CLOSED `reason`.
     Values behind masks are never in it.
     """
 

@@ -121,6 +121,9 @@ def _describe(kind: str, data: Mapping[str, object]) -> tuple[str, tuple[str, ..
             return title, (*_votes(data), *_listed(data, "message"))
         case EventKind.SESSION_REFUSED:
             return f"session refused: {_word(data, 'reason')}", _listed(data, "address", "database", "user")
+        case EventKind.CREDENTIAL_REFUSED:
+            last = "; the session ends" if data.get("fetchedAnew") else "; another is fetched"
+            return f"the backend did not accept the credential ({_word(data, 'code')}){last}", ()
         case EventKind.SESSION_CLOSED:
             return f"session closed: {_word(data, 'reason')}", ()
         case _:

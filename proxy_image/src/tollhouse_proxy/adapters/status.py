@@ -30,6 +30,11 @@ class _GuardCollector(Collector):
         yield GaugeMetricFamily("tollhouse_sessions", "Sessions open now", counters.sessions_open)
         yield CounterMetricFamily("tollhouse_sessions_opened", "Sessions opened", counters.sessions_opened)
         yield CounterMetricFamily("tollhouse_sessions_refused", "Sessions refused", counters.sessions_refused)
+        yield CounterMetricFamily(
+            "tollhouse_credentials_refused",
+            "Credentials that the backend did not accept",
+            counters.credentials_refused,
+        )
         yield CounterMetricFamily("tollhouse_rows", "Rows sent to clients", counters.rows)
         yield CounterMetricFamily("tollhouse_bytes", "Bytes of rows sent to clients", counters.bytes)
         operations = CounterMetricFamily(

@@ -146,6 +146,9 @@ class DryJudge:
         self._gate.judged.append(Judged(operation, None, message))
         return None
 
+    def credential_refused(self, code: str, *, fetched_anew: bool) -> None:
+        """Nothing to record."""
+
     def close(self, reason: str) -> None:
         """Nothing to record."""
 

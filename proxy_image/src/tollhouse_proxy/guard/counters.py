@@ -15,6 +15,8 @@ class Counters:
         self.sessions_open = 0
         self.sessions_opened = 0
         self.sessions_refused = 0
+        self.credentials_refused = 0
+        """By the backend; each may have been fetched anew."""
         self.operations: Counter[str] = Counter()
         """decision -> count: allowed, denied, limited, pending, unavailable, cancelled"""
         self.rows = 0

@@ -125,6 +125,15 @@ class SessionJudge:
             return verdict
         return None
 
+    def credential_refused(self, code: str, *, fetched_anew: bool) -> None:
+        """See the port."""
+        self._counters.credentials_refused += 1
+        try:
+            data = {"code": code, "fetchedAnew": fetched_anew}
+            self._journal.write(EventKind.CREDENTIAL_REFUSED, data)
+        except AuditUnavailable as error:
+            _log.error("session %s: a refused credential cannot be recorded: %s", self._session.id, error)
+
     def close(self, reason: str) -> None:
         """See the port. What was still running is lost from sight, and recorded so."""
         if self._closed:

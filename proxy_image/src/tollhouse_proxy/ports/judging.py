@@ -165,6 +165,11 @@ class OpenSession(Judge, Protocol):
         `message` and the protocol's own `code`. A Refused answer is told instead of it."""
         ...
 
+    def credential_refused(self, code: str, *, fetched_anew: bool) -> None:
+        """Records and counts that the backend did not accept what the proxy logged in with (`code` is its
+        SQLSTATE); `fetched_anew`: this was the second one. Never raises."""
+        ...
+
     def close(self, reason: str) -> None:
         """Records the end of the session. Never raises; the second call does nothing."""
         ...

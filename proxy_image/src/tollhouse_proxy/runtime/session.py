@@ -460,6 +460,8 @@ class ClientSession(asyncio.Protocol):
 
     def _borrow(self, effect: Borrow) -> None:
         """A session that waits serves at once; without one it is made now."""
+        if effect.anew:
+            self._let_go_of_backend()
         pool, ahead = self._parts.warm, effect.ahead
         waiting = pool.take(ahead) if pool is not None and ahead is not None else None
         if waiting is None:
@@ -471,6 +473,17 @@ class ClientSession(asyncio.Protocol):
         self._backend_lost = False
         waiting.wire.attach(self._backend_data, self._backend_gone, self._backend_slow)
         self._tell(Handed(waiting.machine))
+
+    def _let_go_of_backend(self) -> None:
+        """What it still says is for nobody, and what was lent for it is given back."""
+        wire, lease = self._backend, self._lease
+        self._backend = self._lease = None
+        self._backend_lost = True
+        if wire is not None and wire.transport is not None:
+            wire.attach(_nothing, _nothing, _nothing)
+            wire.transport.close()
+        if lease is not None:
+            _keep(self._loop.create_task(lease.release()))
 
     async def _borrow_credential(self, effect: Borrow) -> None:
         try:
@@ -549,6 +562,9 @@ class ClientSession(asyncio.Protocol):
             if self._lingering is not None:
                 self._lingering.cancel()
             self._ended(self)
+
+
+def _nothing(*_: object) -> None: ...
 
 
 _kept: set[asyncio.Task[Any]] = set()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tollhouse_core.clock import Clock
-from tollhouse_proxy.exchange import Ahead, BackendOpened, CredentialLent, Warmed
+from tollhouse_proxy.exchange import Ahead, BackendOpened, CredentialLent, CredentialRejected, Warmed
 from tollhouse_proxy.ports.credentials import CredentialSource, CredentialUnavailable
 from tollhouse_proxy.runtime.dialing import BackendWire, Unreachable, dial
 from tollhouse_proxy.runtime.lease import Lease
@@ -109,10 +109,13 @@ class WarmPool:
         credentials: Callable[[str], CredentialSource],
         clock: Clock,
         settings: Callable[[], WarmSettings],
+        rejected: Callable[[], None] = lambda: None,
     ) -> None:
+        """`rejected` counts credentials that the backend did not accept."""
         self._credentials = credentials
         self._clock = clock
         self._settings = settings
+        self._rejected = rejected
         self._kinds: OrderedDict[Hashable, _Kind] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
@@ -198,8 +201,8 @@ class WarmPool:
     async def _make(self, key: Hashable, kind: _Kind) -> None:
         try:
             async with asyncio.timeout(_MAKE_SECONDS):
-                made = await self._made(kind)
-        except (CredentialUnavailable, Unreachable, TimeoutError) as error:
+                made = await self._made_by_second(kind)
+        except (CredentialUnavailable, CredentialRejected, Unreachable, TimeoutError) as error:
             kind.rests_until = self._clock.monotonic() + _REST_SECONDS
             log.warning("no backend session can be made ahead: %s", error)
         except Exception as error:  # what the server said to us: its words may hold anything
@@ -213,6 +216,19 @@ class WarmPool:
                 made.end()
         finally:
             kind.making -= 1
+
+    async def _made_by_second(self, kind: _Kind) -> Waiting:
+        """A credential may be rotated between fetching and logging in: another is fetched once."""
+        try:
+            return await self._made(kind)
+        except CredentialRejected as rejected:
+            self._rejected()
+            log.warning("%s; another is fetched", rejected)
+        try:
+            return await self._made(kind)
+        except CredentialRejected:
+            self._rejected()
+            raise
 
     async def _made(self, kind: _Kind) -> Waiting:
         machine = kind.make()

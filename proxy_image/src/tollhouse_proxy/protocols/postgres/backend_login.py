@@ -20,6 +20,8 @@ from tollhouse_proxy.protocols.postgres.wire.framing import Framer
 from tollhouse_proxy.protocols.postgres.wire.startup import StartupMessage
 
 _LOGIN_FAILURES = ("28",)
+_STALE = frozenset({"28P01", "28000"})
+"""What a server says of a password that has been changed, or a user that is gone."""
 
 
 class BackendRefused(Exception):
@@ -33,6 +35,11 @@ class BackendRefused(Exception):
     def is_login(self) -> bool:
         """Whether it is about who we are: then its words are no business of the client's."""
         return self.report.fields.get("C", "").startswith(_LOGIN_FAILURES)
+
+    @property
+    def may_be_stale(self) -> bool:
+        """Whether another credential, fetched now, could be accepted."""
+        return self.report.fields.get("C", "") in _STALE
 
 
 class BackendPhase:

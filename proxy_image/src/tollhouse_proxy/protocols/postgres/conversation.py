@@ -148,6 +148,8 @@ class PostgresMachine:
         self._server_side: ServerSide | None = None
         self._lane: Lane | None = None
         self._drain = ""
+        self._source = ""
+        self._fetched_anew = False
 
     # ------------------------------------------------------------ the machine's face
 
@@ -376,6 +378,7 @@ class PostgresMachine:
             self.outbox.effects.append(Close(EndReason.REFUSED, str(refused)))
             return
         self._state = State.BORROWING
+        self._source = source
         self.outbox.effects.append(
             Opened(self._judge, identity.expires_at if self._served.ends_with_token else None)
         )
@@ -528,13 +531,28 @@ class PostgresMachine:
             self._end(EndReason.BACKEND, refuse.fatal("08006", str(failed)), str(failed))
             return
         code = failed.report.fields.get("C", "")
+        if failed.may_be_stale and self._state is State.JOINING and self._judge is not None:
+            self._judge.credential_refused(code, fetched_anew=self._fetched_anew)
+            if not self._fetched_anew:
+                self._borrow_anew()
+                return
         if failed.is_login or code.startswith("XX"):
             words = f"the backend did not accept the credential ({code})"
+            if self._fetched_anew:
+                words += ", nor one that was fetched anew"
             self._end(EndReason.BACKEND, refuse.fatal("08006", words), words)
         else:
             fields = {**failed.report.fields, "S": "FATAL", "V": "FATAL"}
             kept = {key: fields[key] for key in "SVCMH" if key in fields}
             self._end(EndReason.BACKEND, type(failed.report)("E", kept).encode(), f"backend error {code}")
+
+    def _borrow_anew(self) -> None:
+        """It may have been rotated between fetching and logging in: once, and once only."""
+        self._fetched_anew = True
+        self._backend = self._credential = None
+        self._state = State.BORROWING
+        self.outbox.backend.clear()
+        self.outbox.effects.append(Borrow(self._source, anew=True))
 
     def _break_off(self, reason: EndReason, words: bytes, detail: str) -> None:
         """Ends a session that may be in the middle of something."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from tollhouse_core.api.targets import ANY_ROLE
 from tollhouse_core.clock import Clock
-from tollhouse_proxy.exchange import BackendOpened, CredentialLent, Dial, Outbox
-from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase
+from tollhouse_proxy.exchange import BackendOpened, CredentialLent, CredentialRejected, Dial, Outbox
+from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase, BackendRefused
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.served import Served
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
@@ -92,14 +92,19 @@ class WarmedBackend:
         self.outbox.backend.append(self._phase.startup(kind.database, kind.wishes))
 
     def backend_data(self, data: bytes) -> None:
-        """See the protocol. Raises what a log-in raises, and ProtocolError."""
+        """See the protocol. Raises what a log-in raises, CredentialRejected, and ProtocolError."""
         assert self._phase is not None
         if self.ready:
             raise ProtocolError("the backend spoke to nobody")
         if self._server_side is not None:
             self._server_side.feed(data)
         else:
-            answer = self._phase.feed(data)
+            try:
+                answer = self._phase.feed(data)
+            except BackendRefused as refused:
+                if refused.may_be_stale:
+                    raise CredentialRejected(str(refused)) from None
+                raise
             if answer:
                 self.outbox.backend.append(answer)
             if not self._phase.ready:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from lxml import etree
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
 
 ENTITY = "https://idp.corp.example"
 SIGNATURE = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 DIGEST = "http://www.w3.org/2001/04/xmlenc#sha256"
 SHA1 = ("http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2000/09/xmldsig#sha1")
+ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _NAMES = "urn:oasis:names:tc:SAML:2.0"
 _SPACES = f'xmlns:saml="{_NAMES}:assertion" xmlns:samlp="{_NAMES}:protocol"'
 Change = Callable[[str], str]
@@ -26,16 +30,22 @@ Change = Callable[[str], str]
 
 @dataclass
 class SamlIssuer:
-    """Signs with a key of its own. `consumer` and `audience`: whom its responses are for."""
+    """Signs with a key of its own. `consumer` and `audience`: whom its responses are for. `bits`: of its
+    RSA key; 0 for a key on P-256."""
 
     consumer: str
     audience: str
+    bits: int = 2048
     key: str = ""
     certificate: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = (
+            rsa.generate_private_key(public_exponent=65537, key_size=self.bits)
+            if self.bits
+            else ec.generate_private_key(ec.SECP256R1())
+        )
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "idp")])
         now = datetime.now(UTC)
         made = (
@@ -82,7 +92,7 @@ class SamlIssuer:
             f"{t['answers']}/></saml:SubjectConfirmation></saml:Subject>"
             f'<saml:Conditions NotBefore="{t["begins"]}" NotOnOrAfter="{t["ends"]}">'
             f"{audience if t['audience'] else ''}</saml:Conditions>"
-            f'<saml:AuthnStatement AuthnInstant="{t["issued"]}"><saml:AuthnContext>'
+            f'<saml:AuthnStatement AuthnInstant="{t["issued"]}"{t["session"]}><saml:AuthnContext>'
             "<saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext>"
             '</saml:AuthnStatement><saml:AttributeStatement><saml:Attribute Name="groups">'
             f"{groups}</saml:Attribute></saml:AttributeStatement></saml:Assertion>"
@@ -101,6 +111,7 @@ class SamlIssuer:
             "ends": moment(now + timedelta(seconds=120)),
             "recipient": self.consumer,
             "audience": self.audience,
+            "session": "",
             "answers": f' InResponseTo="{answers}"' if answers else "",
             **changes,
         }
@@ -109,6 +120,32 @@ class SamlIssuer:
         """With a signature of the root element."""
         found = OneLogin_Saml2_Utils.add_sign(xml, self.key, self.certificate, False, *algorithms)
         return found.decode() if isinstance(found, bytes) else str(found)
+
+    def signed_as(
+        self,
+        xml: str,
+        method: str = SIGNATURE,
+        transforms: Sequence[str] = (ENVELOPED, EXCLUSIVE),
+        inside: str = "",
+        key: xmlsec.Key | None = None,
+    ) -> str:
+        """Signed by any method, with any transforms (their XML may go `inside` the last one)."""
+        root = etree.fromstring(xml)
+        listed = "".join(f'<ds:Transform Algorithm="{one}"/>' for one in transforms[:-1])
+        listed += f'<ds:Transform Algorithm="{transforms[-1]}">{inside}</ds:Transform>'
+        signature = etree.fromstring(
+            '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo>'
+            f'<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"/><ds:SignatureMethod Algorithm="{method}"/>'
+            f'<ds:Reference URI="#{root.get("ID")}"><ds:Transforms>{listed}</ds:Transforms>'
+            f'<ds:DigestMethod Algorithm="{DIGEST}"/><ds:DigestValue/></ds:Reference></ds:SignedInfo>'
+            "<ds:SignatureValue/></ds:Signature>"
+        )
+        root.insert(1, signature)
+        xmlsec.tree.add_ids(root, ["ID"])
+        context = xmlsec.SignatureContext()
+        context.key = key or xmlsec.Key.from_memory(self.key, xmlsec.constants.KeyDataFormatPem, None)
+        context.sign(signature)
+        return str(etree.tostring(root).decode())
 
     def envelope(self, inside: str, **changes: Any) -> str:
         """The response around an assertion."""

@@ -1,7 +1,8 @@
-"""Keys and certificates that the operator makes. The one importer of `cryptography` here."""
+"""Keys and certificates that the operator makes, or looks at."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tollhouse_core.secret import Secret
@@ -119,6 +120,18 @@ def audit_public_key(private_pem: Secret) -> str:
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise BadKeyPair("the audit key is no ed25519 key")
     return _public_pem(key.public_key())
+
+
+def is_strong(certificate: str) -> bool:
+    """Whether signatures by the key of this certificate (base64 of its DER, as XML carries it) may
+    count: RSA of 2048 bits, EC of 256 at least. Its dates do not matter: whoever stored it trusts the key."""
+    try:
+        key = x509.load_der_x509_certificate(base64.b64decode("".join(certificate.split()))).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size >= 2048 and key.public_numbers().e > 65536
+    return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size >= 256
 
 
 def mask_key(master: Secret, namespace: str) -> Secret:

@@ -6,14 +6,16 @@ import html
 import re
 import urllib.parse
 import urllib.request
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 
 class Browser:
     """As much of one as Keycloak's log-in pages need: cookies and forms."""
 
     def __init__(self) -> None:
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        # Browsers send cookies that are for TLS alone to this machine without it as well.
+        policy = DefaultCookiePolicy(secure_protocols=("https", "http"))
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar(policy)))
 
     def open(self, url: str, form: dict[str, str] | None = None) -> str:
         body = None if form is None else urllib.parse.urlencode(form).encode()

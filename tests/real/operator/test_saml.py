@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import urllib.error
@@ -10,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -19,7 +21,10 @@ from kit.saml import ENTITY, SamlIssuer
 from real.operator.installed import NAMESPACE, Installed, connection
 from real.operator.test_tokens import Counter, prove
 from tollhouse_core.identity import Proof
+from tollhouse_operator.cluster import Cluster, ClusterError
 from tollhouse_operator.tokens.saml import GRANT
+from tollhouse_operator.tokens.saml_document import BadAssertion
+from tollhouse_operator.tokens.used_once import UsedAssertions
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(180)]
 
@@ -95,6 +100,42 @@ async def test_a_signed_response_becomes_a_token_once(tollhouse: Installed, plac
     assert "used already" in answer["error_description"]
 
 
+async def test_a_response_counts_once_in_all_processes_together(tollhouse: Installed) -> None:
+    def process() -> UsedAssertions:
+        return UsedAssertions(Cluster(str(tollhouse.plane.kubeconfig("operator"))), NAMESPACE)
+
+    first, second = process(), process()
+    await first.take("corp", "_1")
+    for one in (first, second):
+        with pytest.raises(BadAssertion, match="used already"):
+            await one.take("corp", "_1")
+    await second.take("partners", "_1")
+    at_once = [one.take("corp", "_2") for _ in range(5) for one in (first, second)]
+    outcomes = await asyncio.gather(*at_once, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in outcomes) == ["BadAssertion"] * 9 + ["NoneType"]
+    await asyncio.gather(first.close(), second.close())
+
+
+async def test_what_is_remembered_of_responses_goes_when_they_can_count_no_more(
+    tollhouse: Installed,
+) -> None:
+    def kept() -> int:
+        asked = ["get", "leases", "-l", "tollhouse.dev/used-assertion=true", "-o", "name", "-n", NAMESPACE]
+        return len(tollhouse.plane.kubectl(*asked, check=True).stdout.split())
+
+    cluster = Cluster(str(tollhouse.plane.kubeconfig("operator")))
+    await UsedAssertions(cluster, NAMESPACE).take("corp", "_3")
+    assert kept() >= 1
+    await UsedAssertions(cluster, NAMESPACE, kept_seconds=-5.0).take("corp", "_4")
+    assert kept() == 0
+    await cluster.close()
+
+
+async def test_without_an_api_server_no_response_counts(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError):
+        await UsedAssertions(Cluster(str(tmp_path / "none")), NAMESPACE).take("corp", "_5")
+
+
 def test_a_response_of_somebody_else_is_refused(place: Place) -> None:
     mallory = SamlIssuer(place.issuer.consumer, place.issuer.audience)
     status, answer = place.grant(mallory.response())
@@ -130,8 +171,11 @@ async def test_a_browser_logs_in_where_it_began_and_nowhere_else(tollhouse: Inst
         assert answer.code == 400
     with place.open("/acs", {"SAMLResponse": place.issuer.response()}, sent) as answer:
         assert answer.code == 400  # a response nobody asked for
-    with place.open("/acs", answered, sent) as answer:
+    somewhere = {**answered, "RelayState": "https://mallory.example/"}
+    with place.open("/acs", somewhere, sent) as answer:
         assert answer.code == 200
+        assert "Location" not in answer.headers
+        assert "mallory" not in str(answer.headers)
         token = json.loads(answer.read())["access_token"]
     assert (await prove(tollhouse, place.namespace, token)).name == "ann"
     with place.open("/acs", answered, sent) as answer:

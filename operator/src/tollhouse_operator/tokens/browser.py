@@ -25,9 +25,10 @@ from tollhouse_core.identity import Identity
 from tollhouse_operator.cluster import ClusterError
 from tollhouse_operator.tokens.exchange import NoToken, audiences_of, scope_of
 from tollhouse_operator.tokens.minting import Grant
-from tollhouse_operator.tokens.saml import GRANT, POST, BadMetadata, SamlParty, UsedOnce, identity_in
+from tollhouse_operator.tokens.saml import GRANT, POST, BadMetadata, SamlParty, identity_in
 from tollhouse_operator.tokens.saml_document import BadAssertion
 from tollhouse_operator.tokens.server import WITHIN_SECONDS, TokenServer, given, refused
+from tollhouse_operator.tokens.used_once import UsedAssertions
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,9 @@ REQUEST_SECONDS = 600
 class SamlPages:
     """Adds itself to a token server."""
 
-    def __init__(self, server: TokenServer) -> None:
+    def __init__(self, server: TokenServer, used: UsedAssertions) -> None:
         self._server = server
-        self._used = UsedOnce(time())
+        self._used = used
         server.grants[GRANT] = self._grant
         server.app.router.add_get("/saml/{name}/metadata", self._metadata)
         server.app.router.add_get("/saml/{name}/login", self._login)
@@ -59,9 +60,8 @@ class SamlPages:
     ) -> Grant:
         problem = ""
         try:
-            identity: Identity = await asyncio.to_thread(
-                identity_in, response, party, request_id, self._used, time()
-            )
+            identity: Identity = await asyncio.to_thread(identity_in, response, party, request_id, time())
+            await self._used.take(party.provider.name, identity.token_id or "")
         except (BadAssertion, BadMetadata) as error:
             problem = str(error)
         if problem:

@@ -1,15 +1,14 @@
 """SAML 2.0: whom a signed response proves. The one importer of python3-saml.
 
 The library verifies the XML signature, the schema, the issuer and the conditions; `saml_document` reads
-the same bytes strictly, and the two must agree. A response counts once, and only if it was issued while this
-process ran: so one that was used before a restart does not count after it.
+the same bytes strictly, and the two must agree. That a response counts once is for `used_once`.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +19,8 @@ from onelogin.saml2.settings import OneLogin_Saml2_Settings
 from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.identity import Identity, Proof
 from tollhouse_identity.checks import is_clean_name
+from tollhouse_operator.certificates import is_strong
 from tollhouse_operator.tokens.saml_document import (
-    AHEAD_SECONDS,
-    OLDEST_SECONDS,
     Assertion,
     BadAssertion,
     Expected,
@@ -33,33 +31,10 @@ from tollhouse_operator.tokens.saml_document import (
 GRANT = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 MOST_GROUPS = 1000
-_KEPT = 100_000
 
 
 class BadMetadata(Exception):
     """The identity provider's metadata cannot be used; `str()` says why."""
-
-
-@dataclass(slots=True)
-class UsedOnce:
-    """Assertions that were shown already. `since`: when this process began (seconds since 1970)."""
-
-    since: float
-    _seen: dict[str, float] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, key: str, issued: float, now: float) -> None:
-        """Raises BadAssertion the second time."""
-        if issued < self.since:
-            raise BadAssertion("the assertion was issued before this endpoint began; log in again")
-        with self._lock:
-            if len(self._seen) >= _KEPT:
-                self._seen = {name: until for name, until in self._seen.items() if until > now}
-            if key in self._seen:
-                raise BadAssertion("the assertion has been used already")
-            if len(self._seen) >= _KEPT:
-                raise BadAssertion("too many log-ins at once; try again in a moment")
-            self._seen[key] = now + OLDEST_SECONDS + 2 * AHEAD_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +61,23 @@ class SamlParty:
         """The library's, as strict as it can be. Raises BadMetadata."""
         try:
             parsed: dict[str, Any] = OneLogin_Saml2_IdPMetadataParser.parse(self.metadata)
-            found = {"idp": parsed.get("idp", {}), **_strict(self.expected)}
+            found = {"idp": _with_strong_keys(parsed.get("idp", {})), **_strict(self.expected)}
             return OneLogin_Saml2_Settings(found)
+        except BadMetadata:
+            raise
         except Exception as error:
             raise BadMetadata(f"its metadata cannot be read ({type(error).__name__})") from None
+
+
+def _with_strong_keys(idp: Mapping[str, Any]) -> dict[str, Any]:
+    """What the metadata says of the identity provider, without keys that are too weak. Raises BadMetadata."""
+    several = (idp.get("x509certMulti") or {}).get("signing") or []
+    listed = several or [one for one in [idp.get("x509cert")] if one]
+    strong = [certificate for certificate in listed if is_strong(certificate)]
+    if listed and not strong:
+        raise BadMetadata("its metadata has no key that is strong enough (RSA of 2048 bits, EC of 256)")
+    kept = {name: value for name, value in idp.items() if name not in {"x509cert", "x509certMulti"}}
+    return {**kept, "x509certMulti": {"signing": strong}}
 
 
 def _strict(expected: Expected) -> dict[str, Any]:
@@ -113,17 +101,15 @@ def _strict(expected: Expected) -> dict[str, Any]:
     }
 
 
-def identity_in(
-    response: str, party: SamlParty, request_id: str | None, used: UsedOnce, now: float
-) -> Identity:
-    """Whom a response proves. `request_id`: the AuthnRequest it must answer, None for one that nobody
-    asked for. Raises BadAssertion, BadMetadata. Takes a moment of computing."""
+def identity_in(response: str, party: SamlParty, request_id: str | None, now: float) -> Identity:
+    """Whom a response proves, the first time it is shown. `request_id`: the AuthnRequest it must answer,
+    None for one that nobody asked for. The identity's `token_id` is the assertion's ID. Raises
+    BadAssertion, BadMetadata. Takes a moment of computing."""
     document = decoded(response)
     assertion = examined(document, party.expected, now)
     if assertion.in_response_to != request_id:
         raise BadAssertion("the response answers another request (InResponseTo)")
     attributes = _verified(response, party, request_id, assertion)
-    used.take(f"{party.provider.name} {assertion.id}", assertion.issued, now)
     return _identity(party.provider, assertion, attributes)
 
 
@@ -179,7 +165,7 @@ def _identity(
             "attributes": {key: list(found) for key, found in attributes.items()},
         },
         kubernetes_user=kubernetes_user,
-        expires_at=None,
+        expires_at=None if assertion.ends is None else datetime.fromtimestamp(assertion.ends, UTC),
         token_id=assertion.id,
     )
 

@@ -16,6 +16,7 @@ from typing import Any
 from lxml import etree
 
 from tollhouse_identity.checks import is_clean_name
+from tollhouse_operator.tokens.saml_signature import BadSignature, require_plain_signatures
 
 LARGEST_BYTES = 128 * 1024
 OLDEST_SECONDS = 300.0
@@ -23,7 +24,6 @@ AHEAD_SECONDS = 30.0
 _ENCODINGS = ("UTF-8", "US-ASCII", "ASCII")
 _SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 _SAMLP = "{urn:oasis:names:tc:SAML:2.0:protocol}"
-_DS = "{http://www.w3.org/2000/09/xmldsig#}"
 
 
 class BadAssertion(Exception):
@@ -40,12 +40,13 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What the document says; believed once its signature holds. `ends` is in seconds since 1970."""
+    """What the document says; believed once its signature holds. Times are in seconds since 1970; `ends`:
+    when the session at the identity provider does, if it says so."""
 
     id: str
     in_response_to: str | None
     issued: float
-    ends: float
+    ends: float | None
     name: str
 
 
@@ -70,18 +71,21 @@ def examined(document: bytes, expected: Expected, now: float) -> Assertion:
     if root.tag != f"{_SAMLP}Response":
         raise BadAssertion("the document is not a SAML response")
     assertion = _the_assertion(root)
-    _require_one_signed_thing(root, assertion)
+    _require_signed(root, assertion)
     if root.get("Destination") != expected.consumer:
         raise BadAssertion("the response is for another place (Destination)")
     for element, what in ((root, "response"), (assertion, "assertion")):
         _require_recent(element, what, now)
-    ends = _subject_end(assertion, expected, now)
+    confirmation = _confirmation(assertion, expected, now)
+    if confirmation.get("InResponseTo") != root.get("InResponseTo"):
+        # Only the assertion is sure to be signed: what stands around it must say the same.
+        raise BadAssertion("the response and its assertion answer different requests (InResponseTo)")
     _require_audience(assertion, expected)
     return Assertion(
         id=_required(assertion, "ID"),
         in_response_to=root.get("InResponseTo"),
         issued=_moment(assertion, "IssueInstant"),
-        ends=min(ends, _session_end(assertion, ends)),
+        ends=_session_end(assertion),
         name=_name(assertion),
     )
 
@@ -99,11 +103,7 @@ def _parsed(document: bytes) -> Any:
     if root is None:
         raise BadAssertion("the document is not XML")
     tree = root.getroottree()
-    if tree.docinfo.doctype or (tree.docinfo.encoding or "UTF-8").upper() not in (
-        "UTF-8",
-        "US-ASCII",
-        "ASCII",
-    ):
+    if tree.docinfo.doctype or (tree.docinfo.encoding or "UTF-8").upper() not in _ENCODINGS:
         raise BadAssertion("the document has a type declaration (DTD), or is not UTF-8")
     strange = [node for node in tree.iter() if not isinstance(node.tag, str)]
     if strange or root.getprevious() is not None or root.getnext() is not None:
@@ -120,21 +120,14 @@ def _the_assertion(root: Any) -> Any:
     return everywhere[0]
 
 
-def _require_one_signed_thing(root: Any, assertion: Any) -> None:
-    """The assertion itself is signed, by a signature of its own that refers to it alone."""
-    signatures = [node for node in assertion if node.tag == f"{_DS}Signature"]
-    if len(signatures) != 1:
-        raise BadAssertion("the assertion is not signed")
-    references = list(signatures[0].iter(f"{_DS}Reference"))
-    if len(references) != 1 or references[0].get("URI") != f"#{_required(assertion, 'ID')}":
-        raise BadAssertion("the signature is of something else")
-    ids = [node.get("ID") for node in root.iter() if node.get("ID") is not None]
-    others = [node for node in root.iter() if node.get("Id") is not None or node.get("id") is not None]
-    if len(ids) != len(set(ids)) or any(other.get("Id") in ids or other.get("id") in ids for other in others):
-        raise BadAssertion("two elements have the same ID")
-    allowed = {root, assertion}
-    if any(node.getparent() not in allowed for node in root.iter(f"{_DS}Signature")):
-        raise BadAssertion("there is a signature where none belongs")
+def _require_signed(root: Any, assertion: Any) -> None:
+    problem = ""
+    try:
+        require_plain_signatures(root, assertion)
+    except BadSignature as error:
+        problem = str(error)
+    if problem:
+        raise BadAssertion(problem)
 
 
 def _require_recent(element: Any, what: str, now: float) -> None:
@@ -145,8 +138,8 @@ def _require_recent(element: Any, what: str, now: float) -> None:
         raise BadAssertion(f"the {what} is older than {OLDEST_SECONDS:g} s")
 
 
-def _subject_end(assertion: Any, expected: Expected, now: float) -> float:
-    """Until when the bearer may show it (SAML profiles 4.1.4.2)."""
+def _confirmation(assertion: Any, expected: Expected, now: float) -> Any:
+    """How the bearer is confirmed: here, and now (SAML profiles 4.1.4.2)."""
     confirmations = assertion.findall(f"{_SAML}Subject/{_SAML}SubjectConfirmation")
     if len(confirmations) != 1 or not str(confirmations[0].get("Method", "")).endswith(":cm:bearer"):
         raise BadAssertion("the assertion must have exactly one confirmation, for its bearer")
@@ -155,10 +148,9 @@ def _subject_end(assertion: Any, expected: Expected, now: float) -> float:
         raise BadAssertion("the assertion is for another place (Recipient)")
     if data[0].get("NotBefore") is not None:
         raise BadAssertion("a bearer's confirmation has no beginning (NotBefore)")
-    ends = _moment(data[0], "NotOnOrAfter")
-    if ends <= now:
+    if _moment(data[0], "NotOnOrAfter") <= now:
         raise BadAssertion("the assertion has expired")
-    return ends
+    return data[0]
 
 
 def _require_audience(assertion: Any, expected: Expected) -> None:
@@ -168,10 +160,14 @@ def _require_audience(assertion: Any, expected: Expected) -> None:
         raise BadAssertion("the assertion is meant for somebody else (Audience)")
 
 
-def _session_end(assertion: Any, otherwise: float) -> float:
+def _session_end(assertion: Any) -> float | None:
     statements = assertion.findall(f"{_SAML}AuthnStatement")
-    ends = [_moment(one, "SessionNotOnOrAfter") for one in statements if one.get("SessionNotOnOrAfter")]
-    return min([otherwise, *ends])
+    ends = [
+        _moment(one, "SessionNotOnOrAfter")
+        for one in statements
+        if one.get("SessionNotOnOrAfter") is not None
+    ]
+    return min(ends, default=None)
 
 
 def _name(assertion: Any) -> str:

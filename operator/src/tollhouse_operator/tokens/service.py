@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from tollhouse_operator.authority import Authority
-from tollhouse_operator.cluster import ClusterError
+from tollhouse_operator.cluster import Cluster, ClusterError
 from tollhouse_operator.engine import Engine
 from tollhouse_operator.serving_tls import ServingTls
 from tollhouse_operator.tokens.exchange import Terms
@@ -16,14 +16,15 @@ from tollhouse_operator.tokens.server import Endpoint, TokenServer
 log = logging.getLogger(__name__)
 
 
-def _saml_pages(server: TokenServer) -> object | None:
+def _saml_pages(server: TokenServer, cluster: Cluster, namespace: str) -> object | None:
     """SAML is an extra of its own (`tollhouse[saml]`); without it the endpoint trades tokens alone."""
     try:
         from tollhouse_operator.tokens.browser import SamlPages
+        from tollhouse_operator.tokens.used_once import UsedAssertions
     except ImportError:
         log.info("SAML is not installed (tollhouse[saml]); the endpoint trades tokens alone")
         return None
-    return SamlPages(server)
+    return SamlPages(server, UsedAssertions(cluster, namespace))
 
 
 class TokenService:
@@ -40,7 +41,7 @@ class TokenService:
         proofs = Proofs(engine.cluster, settings.namespace, settings.tokens_audiences)
         engine.desk.tell_of_providers = proofs.hear
         self.server = TokenServer(settings.tokens_host, settings.tokens_port, endpoint, proofs, self._tls)
-        self.saml = _saml_pages(self.server)
+        self.saml = _saml_pages(self.server, engine.cluster, settings.namespace)
 
     async def keep_up(self, authority: Authority) -> None:
         """Keys and certificate as they should be; bundles follow. Never raises for what is wrong with

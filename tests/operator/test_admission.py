@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -203,3 +204,54 @@ def test_the_webhook_knows_the_time() -> None:
 
 def test_a_change_without_a_vote_passes_unpatched() -> None:
     assert judge_votes(asked(request(), request()), OPERATOR, NOW) == Answer(True)
+
+
+PROXY = "system:serviceaccount:shop:orders-db-proxy"
+
+
+def on_status(new: dict[str, Any], old: dict[str, Any], user: str) -> Answer:
+    return judge_votes(replace(asked(new, old, user), sub_resource="status"), OPERATOR, NOW)
+
+
+def test_the_status_of_anothers_request_is_not_had_by_calling_it_ones_own() -> None:
+    used = {**request(connection="billing-db"), "status": {"phase": "Used"}}
+    answer = on_status(used, request(), "system:serviceaccount:shop:billing-db-proxy")
+    assert not answer.allowed
+    assert "is written by its proxy and the operator" in answer.message
+
+
+@pytest.mark.parametrize("end", ["Denied", "Expired", "Used", "Withdrawn"])
+@pytest.mark.parametrize("user", [PROXY, OPERATOR])
+def test_a_request_that_has_ended_stays_so(end: str, user: str) -> None:
+    ended = {**request(), "status": {"phase": end}}
+    for phase in ({"phase": "Approved"}, {"phase": "Pending"}, {}):
+        answer = on_status({**request(), "status": phase}, ended, user)
+        assert answer.message == f"the request is {end}, and stays so: a new one must be asked for"
+    assert on_status({**request(), "status": {"phase": end, "uses": 1}}, ended, user) == Answer(True)
+    open_one = {**request(), "status": {"phase": "Approved"}}
+    assert on_status(ended, open_one, user) == Answer(True)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"labels": {"tollhouse.dev/connection": "other"}},
+        {"labels": {}},
+        {"annotations": {"a": "b"}},
+        {"ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "1"}]},
+        {"finalizers": ["theirs/one", "mine/too"]},
+    ],
+)
+def test_what_a_request_hangs_on_stays_as_its_proxy_made_it(metadata: dict[str, Any]) -> None:
+    made, changed = request(), request(decision="Approved")
+    made["metadata"] |= {"labels": {"tollhouse.dev/connection": "orders-db"}, "finalizers": ["theirs/one"]}
+    changed["metadata"] = {**made["metadata"], **metadata}
+    answer = judge_votes(asked(changed, made), OPERATOR, NOW)
+    assert not answer.allowed
+    assert answer.message.startswith("labels, annotations, owners and finalizers of a request stay")
+
+
+def test_a_finalizer_may_be_taken_away() -> None:
+    held = request()
+    held["metadata"]["finalizers"] = ["foregroundDeletion"]
+    assert judge_votes(asked(request(), held), OPERATOR, NOW) == Answer(True)

@@ -35,6 +35,15 @@ def webhook_tollhouse() -> Iterator[Installed]:
         yield installed
 
 
+@pytest.fixture(scope="session", params=["policies", "webhook"])
+def admitting(request: pytest.FixtureRequest) -> Installed:
+    """Tollhouse with votes in both ways."""
+    name = "tollhouse" if request.param == "policies" else "webhook_tollhouse"
+    found = request.getfixturevalue(name)
+    assert isinstance(found, Installed)
+    return found
+
+
 @pytest.fixture
 def shop(tollhouse: Installed) -> str:
     """A fresh namespace with a Connection and a policy, reconciled."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ from kit import process, wait
 from kit.control_plane import ControlPlane
 from kit.kube_programs import helm_program
 from kit.ports import LOOPBACK, free_ports
+from real.operator.callers import Caller
 from real.operator.looking import Looking
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +39,7 @@ class Installed:
         self.folder = Path(self._folder.name)
         self.operator: process.Server | None = None
         self._looking = Looking(plane)
+        self._callers: dict[tuple[str, ...], Caller] = {}
 
     def __enter__(self) -> Self:
         self._install()
@@ -51,6 +53,8 @@ class Installed:
     ) -> None:
         self.stop()
         self._looking.close()
+        for caller in self._callers.values():
+            caller.close()
         self._folder.cleanup()
 
     def _install(self) -> None:
@@ -127,6 +131,18 @@ class Installed:
             "the Connection has a status",
         )
         return namespace
+
+    def person(self, name: str, user: str = "", groups: Sequence[str] = ()) -> Caller:
+        """Somebody with a certificate of `plane.person`; with `user`, impersonating that one."""
+        key = ("person", name, user, *groups)
+        return self._callers.setdefault(key, Caller(self.plane, name, user=user, groups=groups))
+
+    def machine(self, namespace: str, account: str) -> Caller:
+        """A ServiceAccount with a token of its own."""
+        key = ("machine", namespace, account)
+        if key not in self._callers:
+            self._callers[key] = Caller(self.plane, token=self.plane.token(namespace, account))
+        return self._callers[key]
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         """One object."""

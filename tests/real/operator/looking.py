@@ -23,6 +23,7 @@ _COLLECTIONS = {
     "service": ("/api/v1", "services"),
     "serviceaccount": ("/api/v1", "serviceaccounts"),
     "deployment": ("/apis/apps/v1", "deployments"),
+    "namespace": ("/api/v1", "namespaces"),
     "role": (_RBAC, "roles"),
     "clusterrolebinding": (_RBAC, "clusterrolebindings"),
     "rolebinding": (_RBAC, "rolebindings"),
@@ -47,11 +48,11 @@ class Looking:
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         """One object, None when there is none."""
         root, plural = _COLLECTIONS[kind]
-        where = "" if kind.startswith("cluster") else f"namespaces/{namespace}/"
+        where = "" if kind.startswith("cluster") or kind == "namespace" else f"namespaces/{namespace}/"
         path = f"{root}/{where}{plural}/{name}"
         try:
             status, text = self._ask(path)
-        except http.client.RemoteDisconnected:
+        except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
             status, text = self._ask(path)  # it was another API server's; http.client connects anew
         if status == 404:
             return None

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from kit.ports import LOOPBACK
+from real.operator.asking import ask, patch
 from real.operator.installed import Installed, access_policy, connection
-from real.operator.test_votes import ask, patch
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(180)]
 KEY = "a key that only both sides know"
@@ -100,10 +100,7 @@ def test_a_receiver_is_told_of_the_request_and_of_its_end_signed_and_once_each(
 
     def approved() -> bool:
         # An API server takes votes a moment after it was given the CRDs: its policies must know the type.
-        return (
-            patch(tollhouse, namespace, name, "alice", ("managers",), {"decision": "Approved"}).returncode
-            == 0
-        )
+        return patch(tollhouse, namespace, name, "alice", ("managers",), {"decision": "Approved"}).passed
 
     tollhouse.until(approved, "the vote is taken")
     tollhouse.until(lambda: receiver.events(name)[1:] == ["Approved"], "it is told of the approval")

@@ -25,7 +25,7 @@ class Answering:
     def __init__(self, answer: bytes) -> None:
         self.answer = answer
 
-    async def ask(self, request: bytes, shared: Shared) -> bytes:
+    async def ask(self, request: bytes, shared: Shared, *, patient: bool = False) -> bytes:
         return self.answer
 
 

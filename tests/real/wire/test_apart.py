@@ -15,8 +15,8 @@ import pytest
 from kit import wait
 from kit.postgres import Postgres
 from kit.wire_world import ScriptedJudge, WireWorld, refused
-from tollhouse_core.decision import ColumnMask, Obligations, RuleRef, Verdict
-from tollhouse_core.masks import Redact
+from tollhouse_core.decision import ColumnMask, ContentMask, Obligations, RuleRef, Verdict
+from tollhouse_core.masks import Detector, DetectorName, Redact
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.adapters.aside.workers import Workers
 from tollhouse_proxy.ports.aside import Shared, TooHard
@@ -44,7 +44,7 @@ class Held:
         self.failing: Exception | None = None
         self.given_up = threading.Event()
 
-    async def ask(self, request: bytes, shared: Shared) -> bytes:
+    async def ask(self, request: bytes, shared: Shared, *, patient: bool = False) -> bytes:
         if self.workers is None:
             self.workers, self.loop, self.door = Workers(), asyncio.get_running_loop(), asyncio.Event()
             if not self.closed:
@@ -58,7 +58,7 @@ class Held:
             raise
         if self.failing:
             raise self.failing
-        return await self.workers.ask(request, shared)
+        return await self.workers.ask(request, shared, patient=patient)
 
     def open(self) -> None:
         assert self.loop is not None
@@ -237,3 +237,25 @@ def test_long_refused_texts_say_why_and_where(world: WireWorld, aside: Held) -> 
 def test_a_text_of_too_many_statements_is_refused(world: WireWorld, aside: Held) -> None:
     with connect(world) as client, pytest.raises(psycopg.errors.StatementTooComplex, match="1001"):
         client.execute(";".join(["SELECT 1"] * 1001))
+
+
+def test_long_values_are_searched_apart_in_rows_and_copies(world: WireWorld, aside: Held) -> None:
+    world.gate.obligations = Obligations(
+        content=(ContentMask((Detector(DetectorName.EMAIL),), Redact("[x]"), RuleRef("support", "content")),)
+    )
+    unit, times = "some words and no addresses, but for one; ", 8_000
+    masked = unit * times + "[x]"
+    with connect(world) as client:
+        assert client.execute("SELECT 'a@b.co'").fetchone() == ("[x]",)
+        assert aside.asked == []
+        for binary in (False, True):
+            text = f"SELECT n, repeat('{unit}', {times} * n) || 'a@b.co' FROM generate_series(0, 2) AS n"
+            found = client.cursor(binary=binary).execute(text).fetchall()
+            assert found == [(0, "[x]"), (1, masked), (2, unit * times + masked)]
+        assert len(aside.asked) == 4
+        with client.cursor().copy(f"COPY (SELECT repeat('{unit}', {times}) || 'a@b.co') TO STDOUT") as copy:
+            assert b"".join(copy) == masked.encode() + b"\n"
+        assert len(aside.asked) == 5
+        aside.failing = TooHard("too hard")
+        with pytest.raises(psycopg.OperationalError, match="too large to be looked into"):
+            client.execute(f"SELECT repeat('{unit}', {times})")

@@ -50,6 +50,10 @@ class ContentScanner:
     _places: tuple[Finder, ...] = field(init=False, repr=False, compare=False)
     _edges: bool = field(init=False, repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Made anew elsewhere: finders cannot be sent."""
+        return ContentScanner, (self.detectors, self.mask, self.token_key)
+
     def scan(self, text: str) -> str:
         """The text with every find masked; the same object where there is none."""
         data = _encoded(text)

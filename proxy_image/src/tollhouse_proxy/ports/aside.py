@@ -36,6 +36,7 @@ class Shared:
 class Aside(Protocol):
     """Hands requests to a process of its own; answers come from where nothing is trusted."""
 
-    def ask(self, request: bytes, shared: Shared) -> Awaitable[bytes]:
-        """The answer. Raises AsideFailed. Whoever stops waiting stops nothing else."""
+    def ask(self, request: bytes, shared: Shared, *, patient: bool = False) -> Awaitable[bytes]:
+        """The answer. Raises AsideFailed. Whoever stops waiting stops nothing else. `patient` requests wait
+        however many wait already, and are never Crowded: for what cannot be tried again."""
         ...

@@ -309,6 +309,8 @@ class ClientSession(asyncio.Protocol):
                 self._write_client(outbox.client)
             if (self._backend_full or not outbox.hungry) is not self._client_paused:
                 self._pace_client()
+            if outbox.thirsty is self._backend_paused:
+                self._pace_backend()
             return
         self._flushing = True
         try:

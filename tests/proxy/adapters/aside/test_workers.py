@@ -126,6 +126,8 @@ async def test_what_waits_is_bounded(workers: Workers, monkeypatch: pytest.Monke
     monkeypatch.setattr(pool, "MOST_WAITING", 0)
     with pytest.raises(Crowded):
         await workers.ask(split("SELECT 1"), shared("epoch"))
+    answer = await workers.ask(split("SELECT 1"), shared("epoch"), patient=True)
+    assert pickle.loads(answer)[0] == "found"
 
 
 async def test_a_process_that_died_while_it_was_idle_is_replaced(workers: Workers) -> None:

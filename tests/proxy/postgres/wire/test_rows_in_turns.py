@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollhouse_core.masks import Detector, DetectorName, Redact
-from tollhouse_proxy.exchange import Outbox
+from tollhouse_proxy.exchange import Outbox, Settled, Wait
 from tollhouse_proxy.kits.content import ContentScanner
+from tollhouse_proxy.ports.aside import TooHard
+from tollhouse_proxy.protocols.postgres.content import ContentHeld, mask_rows
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionEffect
@@ -39,14 +41,14 @@ class Judge:
 class Session:
     """A server side whose statement answers under content masks."""
 
-    def __init__(self) -> None:
+    def __init__(self, mask_apart: Any = None) -> None:
         self.judge = Judge()
         self.woken = 0
         self.state = SessionState(Outbox(), cast(Any, self.judge))
         scanner = Scanners.of([ContentScanner([Detector(name) for name in DetectorName], Redact("[x]"))])
         run = Run(1, SessionEffect(), scan=scanner)
         self.state.ledger.push(Owed(Kind.QUERY, runs=[run]))
-        self.side = ServerSide(self.state, lambda: None, self._wake)
+        self.side = ServerSide(self.state, lambda: None, self._wake, mask_apart)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -127,3 +129,77 @@ def test_a_row_that_is_not_as_described_ends_it_before_any_row_of_its_piece_goes
     with pytest.raises(ProtocolError, match="2 columns where 1 were described"):
         session.side.feed(COLUMNS + DataRow((b'{"to": "a@b.co"}',)).encode() + broken)
     assert b"[x]" not in session.said()
+
+
+class Elsewhere:
+    """Masks apart what it is given, when it is told to."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[Any, ...]] = []
+
+    async def mask(self, *given: Any) -> Any:
+        self.given.append(given)
+        rows, ways, scanner, _ = given
+        return mask_rows(rows, 0, len(rows), ways, scanner)
+
+
+def long_answer() -> tuple[bytes, bytes]:
+    """Rows among which one is too long for a turn."""
+    sizes = (1, 3, 6000, 1, 1)
+    rows = [b'["' + b"a@b.co " * size + b'"]' for size in sizes]
+    shown = [row.replace(b"a@b.co", b"[x]") for row in rows]
+    end = CommandComplete(f"SELECT {len(rows)}").encode()
+    return tuple(COLUMNS + b"".join(DataRow((one,)).encode() for one in each) + end for each in (rows, shown))  # type: ignore[return-value]
+
+
+async def settle(session: Session) -> None:
+    """Does what the session waits for, until it waits for nothing."""
+    effects = session.state.outbox.effects
+    while session.side.resting:
+        waits = [effect for effect in effects if isinstance(effect, Wait)]
+        effects.clear()
+        for wait in waits:
+            assert wait.number < 0
+            session.side.settle(Settled(wait.number, await wait.awaitable))
+        if not waits:
+            session.side.go_on()
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 1000, 37])
+async def test_a_row_that_is_too_long_for_a_turn_is_masked_apart_in_its_place(piece: int) -> None:
+    elsewhere = Elsewhere()
+    session, (said, shown) = Session(elsewhere.mask), long_answer()
+    for at in range(0, len(said), piece):
+        session.side.feed(said[at : at + piece])
+        await settle(session)
+    assert session.said() == shown
+    assert session.judge.rows == 5
+    assert len(elsewhere.given) == 1
+    assert session.state.outbox.thirsty
+
+
+async def test_nothing_goes_on_while_a_row_is_masked_apart_and_no_other_answer_is_taken_for_it() -> None:
+    session, (said, shown) = Session(Elsewhere().mask), long_answer()
+    session.side.feed(said[:-10])
+    [wait] = [effect for effect in session.state.outbox.effects if isinstance(effect, Wait)]
+    written = session.said()
+    assert not session.state.outbox.thirsty
+    session.side.feed(said[-10:])
+    session.side.go_on()
+    session.side.settle(Settled(wait.number - 1, (0, None)))
+    assert session.said() == written
+    assert session.judge.rows < 3
+    session.side.settle(Settled(wait.number, await wait.awaitable))
+    await settle(session)
+    assert session.said() == shown
+
+
+async def test_a_row_that_cannot_be_looked_into_ends_the_session_before_it_leaves() -> None:
+    session, (said, _) = Session(Elsewhere().mask), long_answer()
+    session.side.feed(said)
+    [wait] = [effect for effect in session.state.outbox.effects if isinstance(effect, Wait)]
+    await wait.awaitable
+    written = session.said()
+    with pytest.raises(ContentHeld, match="too large to be looked into"):
+        session.side.settle(Settled(wait.number, error=TooHard("too hard")))
+    assert session.said() == written

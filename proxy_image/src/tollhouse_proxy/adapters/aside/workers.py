@@ -22,6 +22,7 @@ MOST_WAITING = 64
 ANSWER_SECONDS = 60.0
 """A process bounds its own time by CPU; this bounds ours where it gets none."""
 
+_PIECE = 64 * 1024
 _SHARED_KEPT = 4
 _HEAD = 5
 _MOST_ANSWER = 256 * 1024 * 1024
@@ -45,8 +46,7 @@ class _Worker:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._share(shared)
-                self._send(b"Q", request)
-                await self._writer.drain()
+                await self._send_long(b"Q", request)
                 return await self._answer()
         except (OSError, asyncio.IncompleteReadError, TimeoutError):
             self.last = True
@@ -66,6 +66,14 @@ class _Worker:
             await asyncio.sleep(0)
         self._send(b"S", key)
         self._shared[shared.key] = None
+
+    async def _send_long(self, kind: bytes, body: bytes) -> None:
+        """A piece at a time: what a transport has to keep, it moves with every piece that goes."""
+        self._writer.write(kind + len(body).to_bytes(4, "big"))
+        whole = memoryview(body)
+        for at in range(0, len(body), _PIECE):
+            self._writer.write(whole[at : at + _PIECE])
+            await self._writer.drain()
 
     def _send(self, kind: bytes, body: bytes) -> None:
         self._writer.write(kind + len(body).to_bytes(4, "big"))
@@ -105,8 +113,17 @@ class Workers:
         """Makes one ready, without waiting for it."""
         self._later(self._spare())
 
-    async def ask(self, request: bytes, shared: Shared) -> bytes:
+    async def ask(self, request: bytes, shared: Shared, *, patient: bool = False) -> bytes:
         """See the port. Work that nobody waits for any more is done to its end, which is bounded."""
+        if patient:
+            await self._room.acquire()
+        else:
+            await self._queue()
+        task = self._later(self._do(request, shared))
+        task.add_done_callback(lambda _: self._room.release())
+        return await asyncio.shield(task)
+
+    async def _queue(self) -> None:
         if self._waiting >= MOST_WAITING:
             raise Crowded("too many long statements wait to be understood; try again in a moment")
         self._waiting += 1
@@ -114,9 +131,6 @@ class Workers:
             await self._room.acquire()
         finally:
             self._waiting -= 1
-        task = self._later(self._do(request, shared))
-        task.add_done_callback(lambda _: self._room.release())
-        return await asyncio.shield(task)
 
     async def close(self) -> None:
         """Ends all processes."""

@@ -1,7 +1,9 @@
-"""Long and heavy texts are read and rewritten apart: in a process of its own (`ports.aside`).
+"""Long and heavy texts are read and rewritten, and long rows masked, apart: in a process of its own
+(`ports.aside`).
 
-A text of a few kilobytes may take hundreds of milliseconds to understand and rewrite, and the parser's own
-code holds the interpreter meanwhile: no thread would help. `Apart` asks from the proxy's side, `Hand` answers
+A text of a few kilobytes may take hundreds of milliseconds to understand and rewrite, a value of a megabyte a
+hundred to be searched, and the parser's and the searches' own code holds the interpreter meanwhile: no thread
+would help. `Apart` asks from the proxy's side, `Hand` answers
 in the process. Requests are pickled; answers come from a process that has read what a client wrote, so of
 them only the classes named in `_ANSWERS` are made.
 
@@ -24,6 +26,7 @@ from tollhouse_core.decision import Obligations
 from tollhouse_core.operation import Access, AccessKind, Operation, Resource, Verb
 from tollhouse_proxy.ports.aside import Aside, Shared
 from tollhouse_proxy.protocols.postgres import sql
+from tollhouse_proxy.protocols.postgres.content import ContentHeld, Masked, Scanner, mask_copies, mask_rows
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
 from tollhouse_proxy.protocols.postgres.sql.sections import Section
 from tollhouse_proxy.protocols.postgres.sql.statement import (
@@ -37,6 +40,7 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
     Statement,
 )
 from tollhouse_proxy.protocols.postgres.sql.understand import Plan
+from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 
 LONG_TEXT = 1024
 """Characters. What is longer is read apart."""
@@ -58,7 +62,10 @@ _CATALOGS = 4
 _STATEMENTS = 256
 _STATEMENTS_PER_PART = 50
 
+_NOTHING_SHARED = ""
+
 Split = tuple[tuple[str, int], ...]
+Ways = tuple[int, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,23 @@ class Apart:
         settings = plan.settings
         found: Rewritten = await self._ask(catalog, "rewrite", statement.text, settings, obligations)
         return found
+
+    async def mask(self, rows: bytes, ways: Ways, scanner: Scanner, copy_format: int) -> Masked:
+        """As `content.mask_rows`; `ways` None: as `content.mask_copies`. Raises ProtocolError, ContentHeld,
+        AsideFailed."""
+        request = pickle.dumps((_NOTHING_SHARED, "mask", (rows, ways, scanner, copy_format)))
+        shared = Shared(_NOTHING_SHARED, lambda: ())
+        kind, value = _read(await self._aside.ask(request, shared, patient=True))
+        if kind == "broken":
+            raise ProtocolError(value)
+        if kind == "held":
+            raise ContentHeld
+        if kind != "found":
+            raise BadAnswer(str(kind)[:40])
+        looks, made = value
+        if not isinstance(looks, int) or not isinstance(made, bytes | None):
+            raise BadAnswer("rows")
+        return looks, made
 
     async def _ask(self, catalog: Any, work: str, *arguments: object) -> Any:
         shared = Shared(catalog.epoch, lambda: _pieces(catalog, self._keys))
@@ -189,6 +213,8 @@ class Hand:
 
     def take(self, key: str, piece: bytes) -> None:
         """A piece of what is shared; an empty one ends it."""
+        if key == _NOTHING_SHARED:
+            return
         if not piece:
             self._catalogs[key] = sql.Catalog(rows=self._coming.pop(key, {}), epoch=key)
             return
@@ -208,6 +234,8 @@ class Hand:
     def answer(self, request: bytes) -> bytes:
         """What is to be sent back."""
         epoch, work, arguments = pickle.loads(request)  # noqa: S301 - from the proxy itself
+        if work == "mask":
+            return pickle.dumps(_masked(*arguments))
         catalog = self._catalogs[epoch]
         try:
             match work:
@@ -251,6 +279,17 @@ class Hand:
             [statement] = sql.understand(text, catalog, settings)
         assert self._keys is not None
         return sql.rewrite(statement, obligations, catalog, settings, self._keys)
+
+
+def _masked(rows: bytes, ways: Ways, scanner: Scanner, copy_format: int) -> tuple[str, object]:
+    try:
+        if ways is None:
+            return "found", mask_copies(rows, 0, len(rows), scanner, copy_format)
+        return "found", mask_rows(rows, 0, len(rows), ways, scanner)
+    except ProtocolError as error:
+        return "broken", str(error)
+    except ContentHeld:
+        return "held", None
 
 
 def _away(statement: Statement) -> Statement:

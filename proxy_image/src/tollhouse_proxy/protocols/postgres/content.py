@@ -54,7 +54,7 @@ _COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 
 
 class ContentHeld(Exception):
-    """A value can neither be masked nor be taken out in the format it came in."""
+    """A value can neither be masked nor be taken out in the format it came in. Its words say more."""
 
 
 def plan(columns: tuple[Field, ...], formats: tuple[int, ...]) -> tuple[int, ...]:

@@ -206,15 +206,18 @@ class PostgresMachine:
             lane.land()
         self._from_backend(data)
 
-    def _from_backend(self, data: bytes) -> None:
+    def _from_backend(self, data: bytes | Settled) -> None:
+        """Bytes; b"": it is this session's turn; Settled: rows were masked apart."""
         try:
             if self._server_side is not None:
-                if data:
+                if isinstance(data, Settled):
+                    self._server_side.settle(data)
+                elif data:
                     self._server_side.feed(data)
                 else:
                     self._server_side.go_on()
                 self._go_on()
-            elif self._state is State.JOINING:
+            elif self._state is State.JOINING and isinstance(data, bytes):
                 self._join(data)
             elif self._state is not State.OVER:
                 raise ProtocolError("the backend spoke before it was asked")
@@ -223,9 +226,10 @@ class PostgresMachine:
         except HiddenColumn:
             words = "the result would show a column that the policy hides; nothing of it was sent"
             self._break_off(EndReason.FAILURE, refuse.fatal("57P01", words), "a hidden column showed up")
-        except ContentHeld:
-            held = "a value cannot be masked in the format that was asked for; nothing of it was sent"
-            last = refuse.fatal("57P01", held, "", "Ask for it as text.")
+        except ContentHeld as error:
+            held = str(error) or "a value cannot be masked in the format that was asked for"
+            hint = "Ask for a part of it." if str(error) else "Ask for it as text."
+            last = refuse.fatal("57P01", f"{held}; nothing of it was sent", "", hint)
             self._break_off(EndReason.REFUSED, last, "a value could not be masked")
         except ProtocolError as error:
             last = refuse.fatal("08006", "the backend broke the protocol")
@@ -240,6 +244,9 @@ class PostgresMachine:
             self._lane.land()
         if isinstance(happening, Woken) and self._server_side is not None and self._server_side.resting:
             self._from_backend(b"")
+            return
+        if isinstance(happening, Settled) and happening.number < 0:
+            self._from_backend(happening)
             return
         self._receive(happening)
         self._after()
@@ -452,7 +459,9 @@ class PostgresMachine:
         memory = Memory(around.decisions, state, upkeep, around.dialect)
         desk = Desk(state, upkeep, self._bench, around.dialect, memory)
         self._client_side = ClientSide(desk)
-        self._server_side = ServerSide(state, self._cancel_backend, self._tools.wake)
+        apart = around.dialect.apart
+        mask_apart = apart.mask if apart is not None else None
+        self._server_side = ServerSide(state, self._cancel_backend, self._tools.wake, mask_apart)
         self._backend = phase
 
     def _go_on(self) -> None:

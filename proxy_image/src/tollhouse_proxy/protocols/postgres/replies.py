@@ -105,14 +105,22 @@ class Replies:
         """What whole rows of one type, data[at:stop], become (see `masks`)."""
         return self._mask(self._running(self._answering(*_ANSWER_ROWS)), data, at, stop)
 
+    def looked_into(self) -> tuple[tuple[int, ...] | None, content.Scanner, int]:
+        """How `masked` looks into rows: by column (None: they are COPY's), for what, and COPY's format."""
+        return self._looked_into(self._running(self._answering(*_ANSWER_ROWS)))
+
     @staticmethod
-    def _mask(run: Run, data: bytes, at: int, stop: int) -> content.Masked:
+    def _looked_into(run: Run) -> tuple[tuple[int, ...] | None, content.Scanner, int]:
         assert run.scan is not None
-        if run.copying:
-            return content.mask_copies(data, at, stop, run.scan, run.copy_format)
-        if run.columns is None:
+        if not run.copying and run.columns is None:
             raise BackendBroke("rows came before their description")
-        return content.mask_rows(data, at, stop, run.columns, run.scan)
+        return None if run.copying else run.columns, run.scan, run.copy_format
+
+    def _mask(self, run: Run, data: bytes, at: int, stop: int) -> content.Masked:
+        ways, scanner, copy_format = self._looked_into(run)
+        if ways is None:
+            return content.mask_copies(data, at, stop, scanner, copy_format)
+        return content.mask_rows(data, at, stop, ways, scanner)
 
     def _columns(self, message: bytes) -> bytes | None:
         head = self._answering(Kind.QUERY, Kind.DESCRIBE, Kind.EXECUTE)

@@ -3,16 +3,19 @@
 A chunk is walked header by header, and runs of rows at a stride: what needs no change goes on as the slice of
 the chunk it came in, rows of a statement without content masks are only counted, and others are masked
 together. Masking that takes long is done a piece at a time: others are served between, and the backend is not
-read meanwhile.
+read meanwhile. A row that is too long for one turn is masked apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from struct import Struct
 
+from tollhouse_proxy.exchange import Settled, Wait
 from tollhouse_proxy.kits import kernel
-from tollhouse_proxy.protocols.postgres.content import ContentHeld
+from tollhouse_proxy.ports.aside import AsideFailed
+from tollhouse_proxy.protocols.postgres.content import ContentHeld, Masked, Scanner
 from tollhouse_proxy.protocols.postgres.replies import HANDLERS, BackendBroke, Handler, Replies
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire import backend
@@ -26,10 +29,27 @@ _STREAMS_FROM = 64 * 1024
 """A row this long goes on in pieces (where nothing must look into it)."""
 _EASY = 16 * 1024
 """Bytes of rows that are masked at once where little was found so far, some 0.1 ms,"""
-_HARD = 4 * 1024
+_HARD = 1024
 """and where much was: a value that must be looked at closely takes some 20 us."""
+_LONG = 32 * 1024
+"""Rows that reach this far beyond are masked apart: a kilobyte takes up to 0.1 ms."""
 _MOST_LOOKS = 200
 """So many close looks are taken before others have their turn."""
+
+
+MaskApart = Callable[[bytes, tuple[int, ...] | None, Scanner, int], Awaitable[Masked]]
+"""Masks rows elsewhere; see `Apart.mask`."""
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Rows that are masked apart: the number of their Wait, how many they are, their bytes, and what they
+    have become."""
+
+    number: int
+    rows: int
+    size: int
+    made: Masked | None = None
 
 
 def _unexpected(kind: int) -> Handler:
@@ -38,10 +58,14 @@ def _unexpected(kind: int) -> Handler:
 
 class ServerSide:
     """Walks what the backend sends. `stop_backend` cancels what the backend is doing; `wake` has `go_on`
-    called soon."""
+    called soon. `mask_apart` None: every row is masked here. The numbers of its Waits are below 0."""
 
     def __init__(
-        self, state: SessionState, stop_backend: Callable[[], None], wake: Callable[[], None]
+        self,
+        state: SessionState,
+        stop_backend: Callable[[], None],
+        wake: Callable[[], None],
+        mask_apart: MaskApart | None = None,
     ) -> None:
         self._state = state
         self._replies = Replies(state)
@@ -53,6 +77,9 @@ class ServerSide:
         self._wake = wake
         self._stride = _HARD
         self._looks = 0
+        self._mask_apart = mask_apart
+        self._sent: _Sent | None = None
+        self._waits = 0
         self.resting = False
         """Whether rows that have come wait for their turn."""
 
@@ -82,13 +109,24 @@ class ServerSide:
         self._walk(data)
 
     def go_on(self) -> None:
-        """Goes on where it rested. Raises as `feed` does."""
-        if self.resting:
+        """Goes on where it rested, once what is masked apart is there. Raises as `feed` does."""
+        if self.resting and (self._sent is None or self._sent.made is not None):
             self.resting = False
             self._state.outbox.thirsty = True
             data = b"".join(self._held)
             self._held = []
             self._walk(data)
+
+    def settle(self, settled: Settled) -> None:
+        """Takes what was masked apart, and goes on. Raises as `feed` does, and ContentHeld."""
+        if self._sent is None or settled.number != self._sent.number:
+            return
+        if isinstance(settled.error, AsideFailed):
+            raise ContentHeld("a value is too large to be looked into") from settled.error
+        if settled.error is not None:
+            raise settled.error
+        self._sent.made = settled.value
+        self.go_on()
 
     def _pass_on(self, data: bytes) -> bytes:
         """The rest of a long row that is under way."""
@@ -99,8 +137,7 @@ class ServerSide:
 
     def _walk(self, data: bytes) -> None:
         """data[begin:at] goes on as it is; `rows` of `size` bytes since `mark` are not counted yet."""
-        at, begin, end = 0, 0, len(data)
-        rows = size = 0
+        at, begin, end, rows, size = 0, 0, len(data), 0, 0
         mark = (0, 0, 0)
         out = self._state.outbox.client
         replies, handlers, caps, unpack = (
@@ -124,12 +161,13 @@ class ServerSide:
             if is_row:
                 if not rows:
                     mark = (at, begin, len(out))
-                masks = not plain and replies.masks(kind)
-                more = 1
+                masks, more = not plain and replies.masks(kind), 1
                 if plain and not self._passing:
                     stop, more, _ = kernel.run(data, at, _EITHER)
                 elif masks:
-                    stop, more, _ = kernel.run(data, at, _ALIKE[kind], at + self._stride)
+                    stop, more = self._run(data, at, _ALIKE[kind])
+                    if not more:
+                        break
                 rows += more
                 size += stop - at
                 if masks:
@@ -143,8 +181,8 @@ class ServerSide:
             elif rows:
                 begin = self._count(data, begin, mark, at, rows, size)
                 rows = size = 0
-            handler = handlers.get(kind) or _unexpected(kind)
-            begin = self._put(data, begin, at, stop, handler(replies, data[at:stop]))
+            said = (handlers.get(kind) or _unexpected(kind))(replies, data[at:stop])
+            begin = self._put(data, begin, at, stop, said)
             at = stop
             plain = replies.plain
         if rows:
@@ -154,8 +192,28 @@ class ServerSide:
         if at < end:
             self._keep(data[at:])
 
+    def _run(self, data: bytes, at: int, alike: bytes) -> tuple[int, int]:
+        """Where the rows end that are masked together, and how many they are; 0: they are masked apart,
+        and are not there yet."""
+        if self._sent is not None:
+            return at + self._sent.size, self._sent.rows
+        stop, rows, _ = kernel.run(data, at, alike, at + self._stride)
+        if stop - at <= _LONG or self._mask_apart is None:
+            return stop, rows
+        ways, scanner, copy_format = self._replies.looked_into()
+        self._waits -= 1
+        self._sent = _Sent(self._waits, rows, stop - at)
+        masked = self._mask_apart(data[at:stop], ways, scanner, copy_format)
+        self._state.outbox.effects.append(Wait(self._waits, masked))
+        self._rest()
+        return at, 0
+
     def _masked(self, data: bytes, at: int, stop: int) -> bytes | None:
         """Masks rows, and learns how many to take next."""
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            assert sent.made is not None
+            return sent.made[1]
         looks, made = self._replies.masked(data, at, stop)
         self._looks += looks
         self._stride = _HARD if looks * _HARD > stop - at else _EASY
@@ -166,10 +224,13 @@ class ServerSide:
         if not more or self._looks < _MOST_LOOKS:
             return False
         self._looks = 0
-        self.resting = True
-        self._state.outbox.thirsty = False
+        self._rest()
         self._wake()
         return True
+
+    def _rest(self) -> None:
+        self.resting = True
+        self._state.outbox.thirsty = False
 
     def _put(self, data: bytes, begin: int, at: int, stop: int, replacement: bytes | None) -> int:
         """data[at:stop] goes out as this instead (b"": not at all; None: as it is); the new `begin`."""

@@ -35,6 +35,10 @@ class Scanners:
         """With what the row kernel must know of them."""
         return cls(each, sheet_of(each))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Made anew elsewhere: what a sheet points at cannot be sent."""
+        return Scanners.of, (self.each,)
+
     def scan(self, text: str) -> str:
         """See Scanner."""
         for one in self.each:

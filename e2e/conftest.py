@@ -117,7 +117,7 @@ class World:
             names = [one["metadata"]["name"] for one in found if phase_of(one) in ("", "Pending")]
             return next((name for name in names if name not in but), None)
 
-        return wait.until(look, within=30, what="a pending ApprovalRequest")
+        return wait.until(look, within=60, what="a pending ApprovalRequest")
 
     def objects(self, kind: str, namespace: str = SHOP, *selectors: str) -> list[dict[str, Any]]:
         done = self.cluster.kubectl("get", kind, "-n", namespace, "-o", "json", *selectors, check=True)
@@ -299,7 +299,7 @@ def _rolled_out(cluster: Cluster, namespace: str, name: str) -> None:
 
 
 def _fill_database(world: World) -> None:
-    wait.until(lambda: world.superuser("SELECT 1", "postgres") == "1", within=30, what="the database answers")
+    wait.until(lambda: world.superuser("SELECT 1", "postgres") == "1", within=60, what="the database answers")
     world.superuser("CREATE DATABASE orders", "postgres")
     world.superuser((PARTS / "shop.sql").read_text())
 

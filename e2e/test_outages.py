@@ -93,7 +93,7 @@ def test_a_deployment_that_was_edited_by_hand_is_put_right(world) -> None:
         same = all(one.get(key) == other[key] for key in ("image", "securityContext"))
         return same and spec["replicas"] == good["replicas"]
 
-    wait.until(put_right, within=30, what="the Deployment is as the operator wants it", every=0.2)
+    wait.until(put_right, within=60, what="the Deployment is as the operator wants it", every=0.2)
     world.wait_for_proxies()
 
 
@@ -112,7 +112,7 @@ def test_on_older_clusters_votes_wait_for_the_operator_and_say_so(world) -> None
             outsider = world.vote(name, "Approved", user="mallory")
             assert outsider.returncode != 0
             assert "approver" in outsider.stderr
-            passed = wait.until(lambda: voted(world, name), within=30, what="the vote passes", every=0.5)
+            passed = wait.until(lambda: voted(world, name), within=60, what="the vote passes", every=0.5)
             assert passed
             assert "ERROR" not in session.result(mark)
     finally:

@@ -102,7 +102,7 @@ class Installed:
         self.operator = process.start(
             "operator", command, log=self.folder / "operator.log", env=environment, cwd=self.folder
         )
-        wait.until(self._ready, within=30, what="the operator is ready")
+        wait.until(self._ready, within=90, what="the operator is ready")
 
     def stop(self) -> None:
         """Stops the operator, as its pod's end would."""

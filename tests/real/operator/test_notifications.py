@@ -110,6 +110,14 @@ def test_a_receiver_is_told_of_the_request_and_of_its_end_signed_and_once_each(
     )
 
 
+def test_a_receiver_is_told_when_a_request_has_waited_for_long(
+    tollhouse: Installed, receiver: Receiver
+) -> None:
+    namespace = shop(tollhouse, receiver)
+    name = ask(tollhouse, namespace, escalation=[{"after": "1s", "approvers": [{"user": "carol"}]}])
+    tollhouse.until(lambda: sorted(receiver.events(name)) == ["Escalated", "Requested"], "it is told of both")
+
+
 def test_a_receiver_that_fails_is_told_again_by_an_operator_that_started_anew(
     tollhouse: Installed, receiver: Receiver
 ) -> None:
@@ -118,10 +126,12 @@ def test_a_receiver_that_fails_is_told_again_by_an_operator_that_started_anew(
     name = ask(tollhouse, namespace)
     tollhouse.until(lambda: records(tollhouse, namespace, name), "an attempt is written down")
     tollhouse.stop()
-    (before,) = records(tollhouse, namespace, name)
+    try:
+        (before,) = records(tollhouse, namespace, name)
+        receiver.status = 204
+    finally:
+        tollhouse.start()
     assert before["problem"] == "it answers with HTTP status 503"
-    receiver.status = 204
-    tollhouse.start()
     tollhouse.until(
         lambda: records(tollhouse, namespace, name)[0]["state"] == "Delivered", "it is told in the end"
     )

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -40,18 +40,23 @@ def place(tollhouse: Installed) -> str:
 
 @pytest.fixture
 async def stores(tollhouse: Installed, place: str) -> AsyncIterator[KubernetesStores]:
-    made = open_stores(tollhouse, place)
-    yield made
-    await made.close()
+    async with opened(tollhouse, place) as made:
+        yield made
 
 
-def open_stores(tollhouse: Installed, namespace: str, account: str = "orders-db-proxy") -> KubernetesStores:
-    token = tollhouse.plane.token(namespace, account)
+@asynccontextmanager
+async def opened(tollhouse: Installed, namespace: str) -> AsyncIterator[KubernetesStores]:
+    account = "orders-db-proxy"
+    token = await in_thread(tollhouse.plane.token, namespace, account)
     kubeconfig = tollhouse.plane.write_kubeconfig(f"{account}-{namespace}", {"token": token})
-    return kubernetes_stores(namespace, "orders-db", "orders-db-1", kubeconfig)
+    made = kubernetes_stores(namespace, "orders-db", "orders-db-1", kubeconfig)
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
-async def following(stream: AsyncIterator[T], within: float = 10.0) -> T:
+async def following(stream: AsyncIterator[T], within: float = 60.0) -> T:
     return await asyncio.wait_for(anext(stream), within)
 
 
@@ -109,14 +114,12 @@ async def test_a_bundle_that_is_not_there_yet_is_waited_for(tollhouse: Installed
             subject["namespace"] = namespace
         await in_thread(tollhouse.plane.apply, body)
     await in_thread(tollhouse.plane.service_account, namespace, "orders-db-proxy")
-    stores = await in_thread(open_stores, tollhouse, namespace)
-    async with aclosing(stores.bundles.watch()) as bundles:
+    async with opened(tollhouse, namespace) as stores, aclosing(stores.bundles.watch()) as bundles:
         waiting = asyncio.ensure_future(anext(bundles))
         await asyncio.wait([waiting], timeout=0.3)
         assert not waiting.done()
         await in_thread(make_bundle, tollhouse, namespace, "the bundle")
-        assert await asyncio.wait_for(waiting, 10) == "the bundle"
-    await stores.close()
+        assert await asyncio.wait_for(waiting, 60) == "the bundle"
 
 
 async def test_a_config_map_that_took_the_bundles_name_first_is_no_bundle(tollhouse: Installed) -> None:
@@ -131,16 +134,14 @@ async def test_a_config_map_that_took_the_bundles_name_first_is_no_bundle(tollho
     await in_thread(tollhouse.plane.apply, connection(namespace), access_policy(namespace))
     found = lambda: tollhouse.get("rolebinding", "orders-db-proxy", namespace)  # noqa: E731
     await in_thread(tollhouse.until, found, "the proxy has its rights")
-    stores = await in_thread(open_stores, tollhouse, namespace)
-    async with aclosing(stores.bundles.watch()) as bundles:
+    async with opened(tollhouse, namespace) as stores, aclosing(stores.bundles.watch()) as bundles:
         waiting = asyncio.ensure_future(anext(bundles))
         await asyncio.wait([waiting], timeout=0.5)
         assert not waiting.done()
         labelled = await in_thread(make_bundle, tollhouse, namespace, "forged too", "admin")
         assert "is written by Tollhouse alone" in labelled
         await in_thread(tollhouse.plane.kubectl, "-n", namespace, "delete", "configmap", "orders-db-bundle")
-        assert "orders" in await asyncio.wait_for(waiting, 75)
-    await stores.close()
+        assert "orders" in await asyncio.wait_for(waiting, 90)
 
 
 def make_bundle(tollhouse: Installed, namespace: str, text: str, user: str = OPERATOR) -> str:
@@ -165,20 +166,22 @@ async def test_a_watch_outlives_the_api_server(
         while "before" not in await following(bundles):
             continue
         await in_thread(tollhouse.plane.pause)
-        with pytest.raises(StoreUnavailable):
-            await stores.secrets.read("orders-db-login")
-        await resumed(tollhouse, place, stores)
+        try:
+            with pytest.raises(StoreUnavailable):
+                await stores.secrets.read("orders-db-login")
+        finally:
+            await in_thread(tollhouse.plane.resume)
+        await votes_are_taken_again(tollhouse, place, stores)
         await in_thread(
-            tollhouse.until, lambda: edited(tollhouse, place), "the operator answers again", within=30
+            tollhouse.until, lambda: edited(tollhouse, place), "the operator answers again", within=90
         )
-        while "after" not in await following(bundles, 20):
+        while "after" not in await following(bundles):
             continue
 
 
-async def resumed(tollhouse: Installed, place: str, stores: KubernetesStores) -> None:
-    """The API server is back, and its admission policies know our kinds again: until its next discovery
-    (within half a minute) it answers votes with "try again"."""
-    await in_thread(tollhouse.plane.resume)
+async def votes_are_taken_again(tollhouse: Installed, place: str, stores: KubernetesStores) -> None:
+    """The API server's admission policies know our kinds again: until its next discovery (within half a
+    minute) it answers votes with "try again"."""
     made = await stores.approvals.create(request_of("sha256:" + "0f" * 32))
     vote = ["patch", "approvalrequest", made.name, "--type=merge", "-p", '{"spec":{"decision":"Denied"}}']
 
@@ -196,17 +199,16 @@ def edited(tollhouse: Installed, place: str) -> bool:
 
 
 async def test_a_proxy_may_start_while_the_api_server_is_away(tollhouse: Installed, place: str) -> None:
-    stores = await in_thread(open_stores, tollhouse, place)
-    await in_thread(tollhouse.plane.pause)
-    try:
-        async with aclosing(stores.bundles.watch()) as bundles:
+    async with opened(tollhouse, place) as stores, aclosing(stores.bundles.watch()) as bundles:
+        await in_thread(tollhouse.plane.pause)
+        try:
             waiting = asyncio.ensure_future(anext(bundles))
             await asyncio.wait([waiting], timeout=0.5)
             assert not waiting.done()
-            await resumed(tollhouse, place, stores)
-            assert await asyncio.wait_for(waiting, 20)
-    finally:
-        await stores.close()
+        finally:
+            await in_thread(tollhouse.plane.resume)
+        assert await asyncio.wait_for(waiting, 60)
+        await votes_are_taken_again(tollhouse, place, stores)
 
 
 async def test_a_request_is_created_found_and_read(stores: KubernetesStores) -> None:
@@ -261,7 +263,7 @@ async def test_many_waiting_statements_share_one_watch(
             "-p", '{"spec":{"decision":"Approved"}}', user="alice", check=True,
         )  # fmt: skip
     for name in names:
-        assert (await asyncio.wait_for(waiting[name], 10)).spec.votes[0].by == "alice"
+        assert (await asyncio.wait_for(waiting[name], 60)).spec.votes[0].by == "alice"
     assert sum(task.done() for task in waiting.values()) == 3
     for task in waiting.values():
         task.cancel()
@@ -280,7 +282,7 @@ async def test_the_watch_of_a_request_ends_with_it(
         await in_thread(
             tollhouse.plane.kubectl, "-n", place, "delete", "approvalrequest", made.name, check=True
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for seen in changes:
                 assert seen.name == made.name
 
@@ -368,63 +370,3 @@ async def test_a_value_that_is_no_text_is_refused_without_being_shown(
         await stores.secrets.read("orders-db-login")
     assert str(refused.value) == "key password of Secret orders-db-login is no UTF-8 text"
     assert refused.value.__cause__ is None
-
-
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [
-        ("get configmaps/orders-db-bundle", "yes"),
-        ("watch configmaps/orders-db-bundle", "yes"),
-        ("patch configmaps/orders-db-proxies", "yes"),
-        ("patch configmaps/orders-db-bundle", "no"),
-        ("list configmaps", "no"),
-        ("get configmaps/other", "no"),
-        ("get secrets/orders-db-login", "yes"),
-        ("get secrets/other", "no"),
-        ("list secrets", "no"),
-        ("create approvalrequests", "yes"),
-        ("patch approvalrequests", "no"),
-        ("delete approvalrequests", "no"),
-        ("patch approvalrequests/x --subresource=status", "yes"),
-        ("get connections", "no"),
-        ("get pods", "no"),
-        ("create pods", "no"),
-        ("create serviceaccounts --subresource=token", "no"),
-        ("get approvalrequests -n default", "no"),
-    ],
-)
-def test_a_proxy_has_the_rights_it_needs_and_no_others(
-    tollhouse: Installed, place: str, question: str, answer: str
-) -> None:
-    user = f"system:serviceaccount:{place}:orders-db-proxy"
-    words = question.split() if "-n" in question.split() else [*question.split(), "-n", place]
-    assert tollhouse.plane.kubectl("auth", "can-i", *words, "--as", user).stdout.strip() == answer
-
-
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [
-        ("list secrets", "no"),
-        ("watch secrets", "no"),
-        ("delete secrets", "no"),
-        ("create pods", "no"),
-        ("create pods/exec", "no"),
-        ("create clusterroles", "no"),
-        ("escalate roles", "no"),
-        ("bind roles", "no"),
-        ("impersonate users", "no"),
-        ("create serviceaccounts --subresource=token", "no"),
-        ("patch accesspolicies", "no"),
-        ("patch connections", "no"),
-        ("patch approvalrequests", "no"),
-        ("patch approvalrequests --subresource=status", "yes"),
-        ("update validatingwebhookconfigurations/other", "no"),
-        ("delete deployments", "no"),
-    ],
-)
-def test_the_operator_has_the_rights_it_needs_and_no_others(
-    tollhouse: Installed, question: str, answer: str
-) -> None:
-    user = "system:serviceaccount:tollhouse-system:tollhouse-operator"
-    done = tollhouse.plane.kubectl("auth", "can-i", *question.split(), "-A", "--as", user)
-    assert done.stdout.strip() == answer

@@ -103,6 +103,18 @@ def test_a_request_that_waits_escalates(voting: tuple[Installed, str]) -> None:
         lambda: tollhouse.condition("approvalrequest", name, namespace, "Escalated"), "it has escalated"
     )
     assert told["message"] == "may vote as well: user carol"
+    said = tollhouse.until(lambda: events(tollhouse, namespace, name, "Escalated"), "an Event tells of it")
+    assert said == ["nobody has decided yet; may vote as well: user carol"]
     done = patch(tollhouse, namespace, name, "carol", (), {"decision": "Approved"})
     assert done.passed, done.message
     tollhouse.until(lambda: phase(tollhouse, namespace, name) == "Approved", "carol's vote counts")
+
+
+def events(tollhouse: Installed, namespace: str, name: str, reason: str) -> list[str]:
+    listed = tollhouse.person("admin").call("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
+    assert listed.passed, listed.message
+    return [
+        one["note"]
+        for one in listed.object["items"]
+        if one["regarding"]["name"] == name and one["reason"] == reason
+    ]

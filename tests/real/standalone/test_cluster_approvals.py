@@ -89,7 +89,7 @@ def test_waiting_ends_with_the_decision_or_with_the_time(
             "-n", namespace, "patch", "approvalrequest", name, "--type=merge", "-p", body,
             "--as", "alice", "--as-group", "managers", check=True,
         )  # fmt: skip
-        assert waiting.result(30) == 1
+        assert waiting.result(90) == 1
     assert f"{name}: Denied (denied by alice: not today)" in capsys.readouterr().out
 
 

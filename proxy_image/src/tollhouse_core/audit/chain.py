@@ -26,6 +26,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from tollhouse_core.audit.event import PLACE, Brief, Event, EventKind, Form, event_of
 
@@ -35,6 +36,9 @@ HEAD_PREFIX = b"tollhouse audit head v1\n"
 
 LINES_BETWEEN_SIGNATURES = 1000
 """A signature costs some 50 microseconds; one in a thousand lines is not felt."""
+
+PRESSED_AT_ONCE = 128
+"""Lines that a Press makes before other threads of the interpreter get their turn: about 0.2 ms."""
 
 ENDS = frozenset({EventKind.SESSION_CLOSED, EventKind.SESSION_REFUSED})
 """Kinds after which a session has no further event."""
@@ -46,6 +50,28 @@ _LINE = (
 
 Encode = Callable[[object], bytes]
 """Encodes plain JSON values and times (RFC 3339), in the order they are in, without white space."""
+
+
+class Press(Protocol):
+    """Seals a run of plain Briefs as `Chain.seal` does, byte for byte, only faster."""
+
+    def __call__(
+        self,
+        batch: list[Event | Brief],
+        at: int,
+        until: int,
+        encode: Encode,
+        writer: bytes,
+        heads: dict[str, str],
+        line: int,
+        trail: str,
+        /,
+    ) -> tuple[int, bytes, int, str]:
+        """From `batch[at]` on, up to the first that it leaves to `Chain.seal` (an Event, the first of its
+        form or its session, a value that needs care) or to `until`: (where it stopped, the lines, the next
+        line's number, the trail). Moves `heads` on. `encode` is msgspec's; `writer` stands between the two
+        `previous`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +115,46 @@ class Chain:
     `writer` names this run of a proxy and must never be used twice. Not thread-safe.
     """
 
-    def __init__(self, writer: str, encode: Encode = canonical_json, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        writer: str,
+        encode: Encode = canonical_json,
+        signer: Signer | None = None,
+        press: Press | None = None,
+    ) -> None:
         self._writer = writer
         self._encode = encode
         self._signer = signer
+        self._press = press
         self._heads: dict[str, str] = {}
         self._line = 0
         self._trail = trail_start(writer)
-        self._layout = _LINE.replace(b"WRITER", self._encode_any(writer).replace(b"%", b"%%"))
+        named = self._encode_any(writer)
+        self._layout = _LINE.replace(b"WRITER", named.replace(b"%", b"%%"))
+        self._written_by = b'","trail":{"writer":%b,"line":' % named
+
+    def seal_all(self, batch: list[Event | Brief]) -> bytes:
+        """The lines of all of them."""
+        press = self._press
+        if press is None:
+            return b"".join(map(self.seal, batch))
+        lines = []
+        at = 0
+        while at < len(batch):
+            until = min(at + self._unsigned, at + PRESSED_AT_ONCE, len(batch))
+            at, made, self._line, self._trail = press(
+                batch, at, until, self._encode, self._written_by, self._heads, self._line, self._trail
+            )
+            lines.append(made)
+            if at < until or not self._unsigned:
+                lines.append(self.seal(batch[at]))
+                at += 1
+        return b"".join(lines)
+
+    @property
+    def _unsigned(self) -> int:
+        """How many lines come before the one that is signed for its number."""
+        return LINES_BETWEEN_SIGNATURES - 1 - self._line % LINES_BETWEEN_SIGNATURES
 
     def seal(self, event: Event | Brief) -> bytes:
         """The event's line, newline included."""
@@ -139,8 +197,24 @@ class Chain:
             for name, value in form.fields
         ]
         layout = b"{" + b",".join(parts) + b"}"
-        form.laid = (self._encode, layout)
+        form.laid = (self._encode, layout, self._pieces(form))
         return layout
+
+    def _pieces(self, form: Form) -> tuple[bytes, ...] | None:
+        """What stands in a line of the form around its time and each of its own values, for a Press; None
+        where a line may have to be signed."""
+        if form.kind in ENDS:
+            return None
+        pieces = [b',"kind":"%b","time":' % form.encoded_kind]
+        words = b',"data":{'
+        for number, (name, value) in enumerate(form.fields):
+            words += (b"," if number else b"") + self._encode_any(name) + b":"
+            if value is PLACE:
+                pieces.append(words)
+                words = b""
+            else:
+                words += self._encode_any(value)
+        return (*pieces, words + b'},"previous":"')
 
     def _sealed(self, body: bytes, kind: EventKind, session: str) -> bytes:
         digest = hashlib.sha256(body).hexdigest()

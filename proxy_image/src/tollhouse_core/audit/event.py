@@ -57,7 +57,7 @@ class Form:
         self.kind = kind
         self.encoded_kind = kind.encode()
         self.fields = fields
-        self.laid: tuple[object, bytes] | None = None
+        self.laid: tuple[object, bytes, tuple[bytes, ...] | None] | None = None
 
 
 PLACE = object()

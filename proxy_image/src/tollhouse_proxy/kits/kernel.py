@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tollhouse_core.audit.chain import Press
 from tollhouse_proxy.kits import frames, rows
 from tollhouse_proxy.kits import template as twin
 from tollhouse_proxy.kits.frames import FrameError, kinds, table
@@ -18,13 +19,16 @@ try:
 except ImportError:
     native = None  # type: ignore[assignment]
 
-__all__ = ["COMPILED", "WARNING", "FrameError", "kinds", "mask_rows", "run", "survey", "table", "template"]
+__all__ = ["COMPILED", "WARNING", "FrameError", "kinds", "mask_rows", "press", "run", "survey", "table", "template"]
 
 COMPILED: Final = native is not None
 """Whether the compiled functions serve."""
 
 WARNING: Final = "" if COMPILED else "the kernel is not compiled: masked results are many times slower"
 """What people should know of it; "" for nothing."""
+
+press: Final[Press | None] = native.press if COMPILED else None
+"""Seals plain Briefs; the readable way is `Chain`'s own."""
 
 if COMPILED:
     template, run, survey, mask_rows = native.template, native.run, native.survey, native.mask_rows

@@ -83,6 +83,7 @@ class FileOutput:
         self._path = path
         self._share = max_bytes // _FILES
         self._descriptor = -1
+        self._size = 0
         self._identity: tuple[int, int] | None = None
         self.name = str(path)
 
@@ -92,19 +93,10 @@ class FileOutput:
             self._reopen()
         if not lines:
             return
-        before = os.fstat(self._descriptor).st_size
-        if self._share and before and before + len(lines) > self._share:
+        if self._share and self._size and self._size + len(lines) > self._share:
             self._rotate()
-            before = 0
-        try:
-            self._append(lines)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(self._descriptor, before)
-            if os.fstat(self._descriptor).st_size != before:
-                # The next process ends the torn line; this one must not continue it twice.
-                self.close()
-            raise
+        self._append(lines)
+        self._size += len(lines)
         self._sync()
 
     def close(self) -> None:
@@ -114,10 +106,23 @@ class FileOutput:
             self._descriptor = -1
 
     def _append(self, lines: bytes) -> None:
-        with memoryview(lines) as view:
-            done = 0
-            while done < len(lines):
-                done += os.write(self._descriptor, view[done:])
+        done = 0
+        try:
+            with memoryview(lines) as view:
+                while done < len(lines):
+                    done += os.write(self._descriptor, view[done:])
+        except OSError:
+            self._take_back(done)
+            raise
+
+    def _take_back(self, done: int) -> None:
+        """Leaves nothing of lines that are not whole."""
+        before = max(os.fstat(self._descriptor).st_size - done, 0)
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, before)
+        if os.fstat(self._descriptor).st_size != before:
+            # The next process ends the torn line; this one must not continue it twice.
+            self.close()
 
     def _sync(self) -> None:
         """After a failed sync the kernel forgets which pages were not written: a second sync
@@ -156,7 +161,8 @@ class FileOutput:
         except OSError:
             os.close(descriptor)
             raise
-        self._descriptor, self._identity = descriptor, (status.st_dev, status.st_ino)
+        self._descriptor, self._size = descriptor, status.st_size
+        self._identity = status.st_dev, status.st_ino
 
     def _identity_on_disk(self) -> tuple[int, int] | None:
         try:

@@ -17,6 +17,7 @@ from tollhouse_proxy.adapters.audit.channel import Channel
 from tollhouse_proxy.adapters.audit.lines import FileOutput, LineOutput, standard_output
 from tollhouse_proxy.adapters.audit.spool import DEFAULT_BYTES, Spool
 from tollhouse_proxy.adapters.audit.writer import Writer
+from tollhouse_proxy.kits import kernel
 from tollhouse_proxy.ports.audit import AuditUnavailable
 
 MAX_QUEUED_EVENTS = 16_384
@@ -71,7 +72,7 @@ class AuditSinks:
             for number in range(len(outputs))
         ]
         channels = [Channel(output, spool) for output, spool in zip(outputs, spools, strict=True)]
-        self._writer = Writer(Chain(writer, encode, signer), channels, self._progress)
+        self._writer = Writer(Chain(writer, encode, signer, kernel.press), channels, self._progress)
         self._queue = self._writer.queue
         self._max_queued = max_queued_events
         self._accepted = 0

@@ -65,12 +65,12 @@ class SessionJudge:
         self._in_force = house.in_force
         self._session = session
         self._journal = Journal(session.id, house.sink, house.clock)
+        self._tally = self._journal.tally
+        self._running: dict[int, _Running] = self._tally.running
         self._meter = Meter(house.limits, house.clock, session.identity)
         self._desk = ApprovalDesk(house, session, self._journal)
         self._counters: Counters = house.counters
         self._operations = house.counters.operations
-        self._running: dict[int, _Running] = {}
-        self._next_operation = 1
         self._admitted_by = house.in_force.revision
         self._vouched_by = self._issuer(house.in_force.bundle)
         self._closed = False
@@ -200,22 +200,20 @@ class SessionJudge:
             hide, bundle = self._house.redactor.text, standing.bundle
             text = hide(text, bundle)
             parameters = tuple(None if value is None else hide(value, bundle) for value in parameters)
-        number = self._next_operation
+        tally = self._tally
         try:
             if parameters:
-                self._journal.brief(standing.bound_form, (number, text, parameters))
+                number = tally.begin(standing.bound_form, (text, parameters), standing.limits, now_monotonic)
             else:
-                self._journal.brief(standing.form, (number, text))
+                number = tally.begin(standing.form, (text,), standing.limits, now_monotonic)
         except AuditUnavailable as error:
             if not standing.limits:
                 return None  # judged anew, it is refused in so many words
-            self._next_operation = number + 1
+            tally.operation += 1
             return self._unrecorded(error)
-        self._next_operation = number + 1
         self._operations["allowed"] += 1
         if standing.matched is not None:
             standing.matched["enforced"] += 1
-        self._running[number] = (standing.limits, now_monotonic)
         return number
 
     def _count_again(
@@ -246,10 +244,7 @@ class SessionJudge:
         counters = self._counters
         counters.rows += rows
         counters.bytes += size
-        running = self._running.pop(number, None)
-        if running is not None:
-            duration = round((now_monotonic - running[1]) * 1000, 3)
-            self._journal.brief(COMPLETED, (number, tag, rows, size, duration))
+        self._tally.end(COMPLETED, number, (tag, rows, size), now_monotonic)
         return True
 
     def foresee(self, operation: Operation) -> Obligations | None:
@@ -327,8 +322,8 @@ class SessionJudge:
     ) -> Verdict:
         """Limits, audit, verdict. `request` names the approval that led here; `counted` says that
         limits have counted the operation already."""
-        number = self._next_operation
-        self._next_operation += 1
+        number = self._tally.operation
+        self._tally.operation += 1
         limits = limits_of(decision)
         observed = decision.observed
         try:
@@ -380,8 +375,8 @@ class SessionJudge:
         return Refused(Refusal.DENIED, decision.message, decision.hint, decision.rule, decision.revision)
 
     def _limited_now(self, operation: Operation, exceeded: Exceeded) -> Refused:
-        number = self._next_operation
-        self._next_operation += 1
+        number = self._tally.operation
+        self._tally.operation += 1
         return self._limited(number, operation, exceeded)
 
     def _limited(self, number: int, operation: Operation, exceeded: Exceeded) -> Refused:
@@ -410,8 +405,8 @@ class SessionJudge:
         """Records a No that came of asking people, or of not being able to."""
         name, counted = _TURNED_DOWN.get(refused.refusal, (refused.refusal.value, refused.refusal.value))
         deny = Deny(refused.revision, refused.rule, refused.message)
-        number = self._next_operation
-        self._next_operation += 1
+        number = self._tally.operation
+        self._tally.operation += 1
         record = self._record(name, number, operation, deny, (), refused.message)
         if refused.request:
             record["request"] = refused.request

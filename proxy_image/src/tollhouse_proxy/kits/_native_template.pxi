@@ -12,6 +12,7 @@ cdef enum Kind:
 
 cdef enum:
     LARGEST_TEXT = 64 * 1024
+    SHORT_MESSAGE = 2048  # its key is made on the stack
 
 cdef uint8_t BEGINS[256]  # which Kind a byte begins; NOTHING: it has no place
 cdef uint8_t IN_WORD[256]
@@ -169,74 +170,97 @@ cdef bint _touch(Kind one, uint8_t mark, Kind other, uint8_t first) noexcept nog
     return False
 
 
-def template(bytes text not None):
-    """See `template.template`."""
-    cdef octets view = <octets>PyBytes_AS_STRING(text)
-    cdef Py_ssize_t end = PyBytes_GET_SIZE(text), at = 0, begin, copied = 0, made = 0
+cdef Py_ssize_t _fold(octets view, Py_ssize_t end, char *key, list spans) except -2:
+    """Writes the key (never longer than the text); how long it is, -1: the text has none. `spans` may be
+    None."""
+    cdef Py_ssize_t at = 0, begin, copied = 0, made = 0
     cdef Kind kind, before = NOTHING, last = NOTHING
     cdef uint8_t mark = 0, first, placeholder, high = 0
     cdef bint begun = False, over = False, uescape = False, sized = False
-    cdef char *key
-    cdef list spans
-    if end > LARGEST_TEXT:
-        return None
     for at in range(end):
         high |= view[at]
     if high & 0x80:
         try:
-            text.decode()
+            PyUnicode_DecodeUTF8(<const char *>view, end, NULL)
         except UnicodeDecodeError:
-            return None
+            return -1
+    at = 0
+    while at < end:
+        begin = at
+        first = view[at]
+        kind = <Kind>BEGINS[first]
+        if first == c"." and end - at >= 2 and _digit(view[at + 1]):
+            kind = NUMBER
+        at = _token(view, begin, end, kind)
+        if at < 0 or _touch(before, mark, kind, first):
+            return -1
+        before = kind
+        mark = first if kind == MARK else 0
+        if kind == BLANK:
+            continue
+        if not begun:
+            begun = True
+            if not (kind == MARK and first == c"(") and not (kind == WORD and _may_begin(view + begin, at - begin)):
+                return -1
+        elif uescape or (sized and kind == MARK and first == c"(") or (kind == STRING and last == STRING):
+            return -1
+        if kind == MARK and first == c";":
+            over = True
+        elif over:
+            return -1
+        uescape = kind == WORD and _is_word(view + begin, at - begin, "uescape", 7)
+        sized = kind == WORD and _is_word(view + begin, at - begin, "float", 5)
+        last = kind
+        if kind == STRING:
+            placeholder = 5
+        elif kind == NUMBER:
+            placeholder = _number(view + begin, at - begin)
+            if placeholder == 0:
+                return -1
+        else:
+            continue
+        memcpy(key + made, view + copied, begin - copied)
+        made += begin - copied
+        key[made] = placeholder
+        made += 1
+        copied = at
+        if spans is not None:
+            spans.append((begin, at))
+    if not begun:
+        return -1
+    memcpy(key + made, view + copied, end - copied)
+    return made + end - copied
+
+
+def template(bytes text not None):
+    """See `template.template`."""
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(text), made
+    cdef list spans = []
+    cdef char *key
+    if end > LARGEST_TEXT:
+        return None
     key = <char *>PyMem_Malloc(end + 1)
     if key == NULL:
         raise MemoryError
-    spans = []
-    at = 0
     try:
-        while at < end:
-            begin = at
-            first = view[at]
-            kind = <Kind>BEGINS[first]
-            if first == c"." and end - at >= 2 and _digit(view[at + 1]):
-                kind = NUMBER
-            at = _token(view, begin, end, kind)
-            if at < 0 or _touch(before, mark, kind, first):
-                return None
-            before = kind
-            mark = first if kind == MARK else 0
-            if kind == BLANK:
-                continue
-            if not begun:
-                begun = True
-                if not (kind == MARK and first == c"(") and not (kind == WORD and _may_begin(view + begin, at - begin)):
-                    return None
-            elif uescape or (sized and kind == MARK and first == c"(") or (kind == STRING and last == STRING):
-                return None
-            if kind == MARK and first == c";":
-                over = True
-            elif over:
-                return None
-            uescape = kind == WORD and _is_word(view + begin, at - begin, "uescape", 7)
-            sized = kind == WORD and _is_word(view + begin, at - begin, "float", 5)
-            last = kind
-            if kind == STRING:
-                placeholder = 5
-            elif kind == NUMBER:
-                placeholder = _number(view + begin, at - begin)
-                if placeholder == 0:
-                    return None
-            else:
-                continue
-            memcpy(key + made, view + copied, begin - copied)
-            made += begin - copied
-            key[made] = placeholder
-            made += 1
-            copied = at
-            spans.append((begin, at))
-        if not begun:
-            return None
-        memcpy(key + made, view + copied, end - copied)
-        made += end - copied
-        return PyBytes_FromStringAndSize(key, made), tuple(spans)
+        made = _fold(<octets>PyBytes_AS_STRING(text), end, key, spans)
+        return None if made < 0 else (PyBytes_FromStringAndSize(key, made), tuple(spans))
     finally:
         PyMem_Free(key)
+
+
+def find(bytes message not None, dict exact not None, dict forms not None):
+    """See `template.find`."""
+    cdef octets view = <octets>PyBytes_AS_STRING(message)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(message), made
+    cdef char key[SHORT_MESSAGE]
+    known = exact.get(message)
+    if known is not None:
+        return known
+    if end <= HEADER or view[0] != c"Q" or _length(view, 1, end) != end - 1 or view[end - 1]:
+        return None
+    if end > SHORT_MESSAGE:
+        found = template(message[HEADER : end - 1])
+        return None if found is None else forms.get(found[0])
+    made = _fold(view + HEADER, end - 1 - HEADER, key, None)
+    return None if made < 0 else forms.get(PyBytes_FromStringAndSize(key, made))

@@ -7,11 +7,11 @@ announces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from struct import Struct
 from typing import Final
 
-__all__ = ["LONGEST_SHAPE", "FrameError", "kinds", "run", "survey", "table"]
+__all__ = ["LONGEST_SHAPE", "FrameError", "answered", "kinds", "run", "survey", "table"]
 
 HEADER: Final = 5
 LONGEST_SHAPE: Final = 16
@@ -21,6 +21,8 @@ _HEAD = Struct("!BI")
 _CAPS = Struct("=256I")
 _ROWS = frozenset(b"Dd")
 _READY = b"Z"[0]
+_READY_BYTES = 6
+_ENDING = b"CZ"
 
 
 class FrameError(ValueError):
@@ -104,3 +106,29 @@ def survey(data: bytes, at: int, caps: bytes) -> tuple[int, bytes, int, int, int
         status = data[at + HEADER] if kind == _READY and length > 4 else 0
         at += 1 + length
     return at, bytes(shape), rows, row_bytes, status, 0
+
+
+def answered(data: bytes, caps: bytes, shapes: Container[bytes], status: int) -> tuple[int, int, str] | None:
+    """(rows, their bytes, what CommandComplete says) of a chunk that is one whole answer: of a shape in
+    `shapes`, ended by CommandComplete and a ReadyForQuery that says `status`. None: it is something else.
+
+    Raises ValueError where `caps` is not of `table`.
+    """
+    try:
+        end, shape, rows, size, said, _ = survey(data, 0, caps)
+    except FrameError:
+        return None
+    if end != len(data) or said != status or shape not in shapes or shape[-2:] != _ENDING:
+        return None
+    last = end - _READY_BYTES - 1
+    at = run(data, 0, _BEFORE_TAG)[0]
+    if at + _HEAD.unpack_from(data, at)[1] != last or data.find(0, at + HEADER) != last:
+        return None
+    at += HEADER
+    try:
+        return rows, size, data[at:last].decode()
+    except UnicodeDecodeError:
+        return None
+
+
+_BEFORE_TAG = bytes(kind != _ENDING[0] for kind in range(256))

@@ -1,16 +1,16 @@
 """The functions that a proxy's speed hangs on, and which implementation serves them.
 
-Each is written twice: in readable Python (`template`, `frames`, `rows`), which says what it does, and
-compiled (`_native`). Tests and fuzzing hold the two together byte for byte. Where nothing could be compiled,
-Python serves; `COMPILED` tells.
+Each is written twice: in readable Python (`template`, `frames`, `batches`, `rows`, `tally`; the audit's
+`Chain` for `press`), which says what it does, and compiled (`_native`). Tests and fuzzing hold the two
+together byte for byte. Where nothing could be compiled, Python serves; `COMPILED` tells.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tollhouse_core.audit.chain import Press
-from tollhouse_proxy.kits import frames, rows
+from tollhouse_proxy.kits import batches, frames, rows, tally
 from tollhouse_proxy.kits import template as twin
 from tollhouse_proxy.kits.frames import FrameError, kinds, table
 
@@ -19,7 +19,23 @@ try:
 except ImportError:
     native = None  # type: ignore[assignment]
 
-__all__ = ["COMPILED", "WARNING", "FrameError", "kinds", "mask_rows", "press", "run", "survey", "table", "template"]
+__all__ = [
+    "COMPILED",
+    "WARNING",
+    "FrameError",
+    "Intake",
+    "Tally",
+    "answered",
+    "find",
+    "kinds",
+    "mask_rows",
+    "parts",
+    "press",
+    "run",
+    "survey",
+    "table",
+    "template",
+]
 
 COMPILED: Final = native is not None
 """Whether the compiled functions serve."""
@@ -31,6 +47,13 @@ press: Final[Press | None] = native.press if COMPILED else None
 """Seals plain Briefs; the readable way is `Chain`'s own."""
 
 if COMPILED:
-    template, run, survey, mask_rows = native.template, native.run, native.survey, native.mask_rows
+    template, find, run, survey = native.template, native.find, native.run, native.survey
+    answered, parts, mask_rows = native.answered, native.parts, native.mask_rows
 else:
-    template, run, survey, mask_rows = twin.template, frames.run, frames.survey, rows.mask_rows
+    template, find, run, survey = twin.template, twin.find, frames.run, frames.survey
+    answered, parts, mask_rows = frames.answered, batches.parts, rows.mask_rows
+
+if TYPE_CHECKING or not COMPILED:
+    Intake, Tally = tally.Intake, tally.Tally
+else:
+    Intake, Tally = native.Intake, native.Tally

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-__all__ = ["LARGEST", "Constants", "template"]
+__all__ = ["LARGEST", "Constants", "find", "template"]
 
+HEADER: Final = 5
 LARGEST: Final = 64 * 1024
 """Bytes of a text; longer ones are declined."""
 
@@ -88,6 +89,22 @@ def template(text: bytes) -> tuple[bytes, Constants] | None:
             continue
         spans.append((token.begin, token.end))
     return b"".join(parts), tuple(spans)
+
+
+Known = TypeVar("Known")
+
+
+def find(message: bytes, exact: dict[bytes, Known], forms: dict[bytes, Known]) -> Known | None:
+    """What is known of a message: of its exact bytes, else, where it is one whole Query, of its text's
+    template."""
+    known = exact.get(message)
+    if known is not None:
+        return known
+    size = len(message)
+    if size <= HEADER or message[:1] != b"Q" or int.from_bytes(message[1:HEADER]) != size - 1 or message[-1]:
+        return None
+    found = template(message[HEADER:-1])  # which declines whatever has another NUL in it
+    return None if found is None else forms.get(found[0])
 
 
 def _is_utf8(text: bytes) -> bool:

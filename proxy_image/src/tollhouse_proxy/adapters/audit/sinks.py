@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -72,14 +72,16 @@ class AuditSinks:
             for number in range(len(outputs))
         ]
         channels = [Channel(output, spool) for output, spool in zip(outputs, spools, strict=True)]
-        self._writer = Writer(Chain(writer, encode, signer, kernel.press), channels, self._progress)
-        self._queue = self._writer.queue
-        self._max_queued = max_queued_events
-        self._accepted = 0
+        chain = Chain(writer, encode, signer, kernel.press)
+        self._writer = Writer(
+            chain, channels, self._progress, most=max_queued_events, unavailable=AuditUnavailable
+        )
+        self._intake = self._writer.intake
+        self.accept: Callable[[Event | Brief], None] = self._intake.accept
+        """See the port."""
         self._reported = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
-        self._closed = False
         self.configure(when_unavailable)
         self._writer.start()
 
@@ -91,27 +93,15 @@ class AuditSinks:
     @property
     def backlog(self) -> int:
         """Events accepted and not written yet."""
-        return self._accepted - self._writer.written
+        return self._intake.accepted - self._writer.written
 
     def configure(self, when_unavailable: WhenUnavailable) -> None:
         """Obeys the Connection's `audit.whenUnavailable` from now on."""
         self._writer.may_spool = when_unavailable is WhenUnavailable.SPOOL
 
-    def accept(self, event: Event | Brief) -> None:
-        """See the port."""
-        writer = self._writer
-        if writer.failure or self._closed:
-            raise AuditUnavailable(writer.failure or "the audit is closed")
-        if len(self._queue) >= self._max_queued:
-            raise AuditUnavailable(f"the audit is behind by {len(self._queue)} events")
-        self._queue.append(event)
-        self._accepted += 1
-        if writer.idle:
-            writer.wake()
-
     async def flush(self) -> None:
         """See the port. Raises AuditUnavailable when a sink fails while we wait."""
-        target = self._accepted
+        target = self._intake.accepted
         while self._writer.written < target:
             if self._writer.failure:
                 raise AuditUnavailable(self._writer.failure)
@@ -124,9 +114,9 @@ class AuditSinks:
 
     async def close(self) -> None:
         """See the port. What cannot be written within ten seconds is told to the log."""
-        if self._closed:
+        if self._intake.closed:
             return
-        self._closed = True
+        self._intake.closed = True
         await asyncio.to_thread(self._writer.stop, CLOSE_SECONDS)
         if self.backlog:
             _log.error("%d audit events could not be written: %s", self.backlog, self.failure)

@@ -9,13 +9,13 @@ must be woken, once nothing has come for a while: waking a thread for each event
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from tollhouse_core.audit.chain import Chain
 from tollhouse_core.audit.event import Brief, Event
 from tollhouse_proxy.adapters.audit.channel import Channel
+from tollhouse_proxy.kits import kernel
 
 LINGER_SECONDS = 0.02
 ROUNDS_UNTIL_IDLE = 5
@@ -24,14 +24,21 @@ BATCH_EVENTS = 2000
 
 
 class Writer:
-    """Takes events from one thread (the event loop's) and writes them in another.
+    """Takes events from one thread (the event loop's), by `intake`, and writes them in another.
 
-    `failure` is read by the loop: not empty means nothing more may be accepted. `written` counts
-    events that are delivered; `on_progress` is called, in the writer's thread, when it or
+    `written` counts events that are delivered; `on_progress` is called, in the writer's thread, when it or
     `failure` moved.
     """
 
-    def __init__(self, chain: Chain, channels: Sequence[Channel], on_progress: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        channels: Sequence[Channel],
+        on_progress: Callable[[], None],
+        *,
+        most: int,
+        unavailable: Callable[[str], Exception],
+    ) -> None:
         self._chain = chain
         self._channels = tuple(channels)
         self._on_progress = on_progress
@@ -42,10 +49,8 @@ class Writer:
         self._stopping = False
         self._sealed = 0
         self._quiet_rounds = ROUNDS_UNTIL_IDLE
-        self.idle = False
+        self.intake = kernel.Intake(most, unavailable, self._wake.set)
         self.may_spool = False
-        self.queue: deque[Event | Brief] = deque()
-        self.failure = ""
         self.written = 0
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
@@ -53,9 +58,10 @@ class Writer:
         """Starts the thread; what an earlier process left in a spool is delivered first."""
         self._thread.start()
 
-    def wake(self) -> None:
-        """Tells an idle writer that there is work. Cheap; call it when `idle` is set."""
-        self._wake.set()
+    @property
+    def failure(self) -> str:
+        """Why nothing more may be accepted; "" when all is well."""
+        return self.intake.failure
 
     def hurry(self) -> None:
         """Somebody waits for what is queued: no lingering."""
@@ -80,7 +86,7 @@ class Writer:
                 channel.close()
         except Exception as error:
             # Fail closed: without its writer the audit takes nothing more.
-            self.failure = f"the audit writer failed: {type(error).__name__}: {str(error)[:200]}"
+            self.intake.failure = f"the audit writer failed: {type(error).__name__}: {str(error)[:200]}"
             self._on_progress()
 
     def _turn(self) -> bool:
@@ -91,29 +97,30 @@ class Writer:
             self._put(self._chain.seal_all(batch))
             self._sealed += len(batch)
             self._report()
-        return bool(self.queue) or not self._stopping
+        return bool(self.intake.queue) or not self._stopping
 
     def _await_work(self) -> None:
+        intake = self.intake
         waiting = any(channel.waiting for channel in self._channels)
-        self._quiet_rounds = 0 if self.queue else self._quiet_rounds + 1
+        self._quiet_rounds = 0 if intake.queue else self._quiet_rounds + 1
         if waiting or self._quiet_rounds >= ROUNDS_UNTIL_IDLE:
-            self.idle = True
-            if not self.queue and not self._stopping:
+            intake.idle = True
+            if not intake.queue and not self._stopping:
                 self._wake.wait(RETRY_SECONDS if waiting else None)
-            self.idle = False
+            intake.idle = False
             self._wake.clear()
         if not self._stopping:
             pause = RETRY_SECONDS if waiting and self.failure else LINGER_SECONDS
             self._patience.acquire(timeout=pause)
 
     def _take(self) -> list[Event | Brief]:
-        queue = self.queue
+        queue = self.intake.queue
         return [queue.popleft() for _ in range(min(len(queue), BATCH_EVENTS))]
 
     def _put(self, lines: bytes) -> None:
         for channel in self._channels:
             channel.put(lines, may_spool=self.may_spool)
-        self.failure = "; ".join(channel.failure for channel in self._channels if channel.failure)
+        self.intake.failure = "; ".join(channel.failure for channel in self._channels if channel.failure)
 
     def _report(self) -> None:
         if all(channel.delivered for channel in self._channels):

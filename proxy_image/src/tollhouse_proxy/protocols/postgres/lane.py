@@ -17,10 +17,8 @@ path would have made, and that path goes on. Nothing is forwarded that was not l
 
 from __future__ import annotations
 
-from struct import Struct
-
 from tollhouse_core.decision import Permitted, Refused
-from tollhouse_proxy.kits.kernel import FrameError, survey, table, template
+from tollhouse_proxy.kits.kernel import answered, find, table
 from tollhouse_proxy.protocols.postgres import batch, refuse
 from tollhouse_proxy.protocols.postgres.batch import Batch
 from tollhouse_proxy.protocols.postgres.client_side import ClientSide
@@ -31,15 +29,11 @@ from tollhouse_proxy.protocols.postgres.names import Portal, Prepared
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
 from tollhouse_proxy.protocols.postgres.wire import backend
 from tollhouse_proxy.protocols.postgres.wire.framing import HEADER
-from tollhouse_proxy.protocols.postgres.wire.frontend import BIND, PARSE, QUERY, Bind
+from tollhouse_proxy.protocols.postgres.wire.frontend import BIND, PARSE, Bind
 
 _CAPS = table(backend.CAPS)
-_LENGTH = Struct("!I").unpack_from
-_READY_BYTES = 6
-_BATCHES = frozenset({BIND, PARSE})
+_BATCHES = (bytes((PARSE,)), bytes((BIND,)))
 _IDLE = ord("I")
-_ROW, _DESCRIBED = backend.DATA_ROW, backend.ROW_DESCRIPTION
-_SHORTEST = b"CZ"
 _ANSWERS = {
     (False, False): frozenset({b"2DCZ", b"2CZ"}),
     (False, True): frozenset({b"2TDCZ", b"2TCZ", b"2nCZ"}),
@@ -107,18 +101,10 @@ class Lane:
 
     def client(self, data: bytes) -> bool:
         """Takes a chunk of the client's, if it may; False: nothing was done."""
-        known = self._book.exact.get(data)
+        book = self._book
+        known = find(data, book.exact, book.forms) if len(data) <= MAX_TEXT else None
         if known is None:
-            kind = data[0] if data else 0
-            if kind != QUERY:
-                return kind in _BATCHES and self._extended(data)
-            size = len(data)
-            if size > MAX_TEXT or size <= HEADER or _LENGTH(data, 1)[0] != size - 1 or data[-1]:
-                return False
-            found = template(data[HEADER:-1])  # declines whatever has another NUL in it
-            known = None if found is None else self._book.forms.get(found[0])
-            if known is None:
-                return False
+            return data[:1] in _BATCHES and self._extended(data)
         standing = known.standing
         now = self._now()
         if standing is None or not self._upkeep.stands(now):
@@ -197,20 +183,15 @@ class Lane:
         known = self._known
         if known is None or known.walks or known.standing is None:
             return False
-        try:
-            end, shape, rows, size, status, _ = survey(data, 0, _CAPS)
-        except FrameError:
+        answer = answered(data, _CAPS, self._answers, self._status)
+        if answer is None:
             return False
-        if shape not in self._answers or end != len(data) or status != self._status:
-            return False
-        tag = _tag(data, shape, size, end)
-        if tag is None:
-            return False
+        rows, size, tag = answer
         if not self._repeated(known.standing, self._number, rows, size, tag, self._now()):
             return False
         self._known = None
         self.armed, self.flying = True, False
-        if status == _IDLE:
+        if self._status == _IDLE:
             self._state.queried = False
         if self._batch is not None:
             self._batch_done(self._batch)
@@ -274,29 +255,3 @@ class Lane:
         if found.described:
             made.append((batch.DESCRIBE, Owed(Kind.DESCRIBE, guarded=guarded)))
         return made
-
-
-def _tag(data: bytes, shape: bytes, size: int, end: int) -> str | None:
-    """CommandComplete's, which stands right before ReadyForQuery; None where it does not fill its message.
-    `size` bytes of rows stand in one piece, after all else."""
-    at = size
-    if shape[0] == _DESCRIBED:
-        at += 1 + _LENGTH(data, 1)[0]
-    elif len(shape) > len(_SHORTEST):
-        at += _before_rows(data, shape)
-    last = end - _READY_BYTES - 1
-    if data.find(0, at + HEADER) != last or at + _LENGTH(data, at + 1)[0] != last:
-        return None
-    try:
-        return data[at + HEADER : last].decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _before_rows(data: bytes, shape: bytes) -> int:
-    """Bytes of the messages of a batch's answer that come before rows and end."""
-    at = 0
-    for kind in shape[: -len(_SHORTEST)]:
-        if kind != _ROW:
-            at += 1 + _LENGTH(data, at + 1)[0]
-    return at

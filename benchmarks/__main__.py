@@ -6,6 +6,7 @@ Names: userland, transactions, bulk, policy, apply, held_up, connecting. Without
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 # The test kit starts the real parts; it lives with the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from benchmarks.measures import Measure, table, write
+from benchmarks.measures import Measure, summary, table, write
 
 LATEST = Path(__file__).with_name("latest.json")
 
@@ -72,11 +73,23 @@ ALL: dict[str, Callable[[], Sequence[Measure]]] = {
 }
 
 
+def _must_be_compiled() -> None:
+    """Figures of the Python twins, or of a kernel of other source, would be taken for ours."""
+    from tollhouse_proxy.kits import kernel
+
+    folder = Path(kernel.__file__).parent
+    source = [folder / "_native.pyx", *sorted(folder.glob("_native_*.pxi"))]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in source)).hexdigest()
+    if not kernel.COMPILED or digest != kernel.native.SOURCE:
+        sys.exit("the kernel is not compiled from the source here: python setup.py build_ext --inplace")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Tollhouse.")
     parser.add_argument("names", nargs="*", choices=[*ALL, []], help="what to measure; nothing: everything")
     parser.add_argument("--output", type=Path, default=LATEST, help="where the JSON goes")
     given = parser.parse_args()
+    _must_be_compiled()
     found: list[Measure] = []
     for name in given.names or ALL:
         began = time.monotonic()
@@ -84,6 +97,7 @@ def main() -> int:
         found += ALL[name]()
         print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     print(table(found))
+    print(summary(found))
     write(found, given.output)
     return 0
 

@@ -113,6 +113,7 @@ def _ways(count: int, rounds: int) -> Iterator[Measure]:
         _fill(direct, count)
         source = held.enter_context(_source(server, count))
         relay = held.enter_context(peers.relay(server, database))
+        bouncer = held.enter_context(peers.pgbouncer(server, database))
         plain = held.enter_context(peers.proxy(server, database))
         content = held.enter_context(peers.proxy(server, database, peers.POLICY + _CONTENT))
         masked = held.enter_context(peers.proxy(server, database, peers.POLICY + _SOURCE))
@@ -124,6 +125,7 @@ def _ways(count: int, rounds: int) -> Iterator[Measure]:
         runs: list[tuple[str, Peer, Callable[[Peer], Spent]]] = [
             ("SELECT: direct", direct, lambda way: _select(way, _ALL)),
             ("SELECT: relay", relay, lambda way: _select(way, _ALL)),
+            *([("SELECT: pgbouncer", bouncer, lambda way: _select(way, _ALL))] if bouncer else []),
             ("SELECT: proxy", plain, lambda way: _select(way, _ALL)),
             ("SELECT: content masks", content, lambda way: _select(way, _ALL)),
             ("masked by hand: direct", direct, lambda way: _select(way, _BY_HAND)),
@@ -166,6 +168,9 @@ def _figures(walls: dict[str, list[float]], cores: dict[str, list[float]], count
     for name, spent in cores.items():
         if any(spent):
             yield Measure(f"CPU, {name}", statistics.median(spent) / count * 1e6, "us/row")
+    if "SELECT: pgbouncer" in cores:
+        ours, theirs = (statistics.median(cores[f"SELECT: {name}"]) for name in ("proxy", "pgbouncer"))
+        yield Measure("CPU, SELECT: proxy / pgbouncer", ours / theirs, "ratio", 1.0, "pgbouncer")
     for name, goal in (("rows ready: proxy", None), ("rows ready: content masks", 0.25)):
         yield Measure(f"time, {name}", min(walls[name]) / count * 1e6, "us/row", goal)
 

@@ -22,7 +22,7 @@ ROUNDS = 40
 PAUSE_SECONDS = 0.03
 """Between two clients: what is made ahead is made meanwhile."""
 
-IDLE = 1000
+IDLE = 300
 PLAIN_GOAL_KIB, TLS_GOAL_KIB = 10.0, 64.0
 SERVER = "database: DATABASE, tls: {mode: Disable}"
 

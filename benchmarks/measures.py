@@ -41,6 +41,16 @@ def table(measures: Iterable[Measure]) -> str:
     )
 
 
+def summary(measures: Iterable[Measure]) -> str:
+    """How many goals are met, and which are not."""
+    judged = [one for one in measures if one.goal is not None]
+    missed = [one for one in judged if one.verdict == "missed"]
+    words = f"{len(judged) - len(missed)} of {len(judged)} goals met"
+    return "\n".join(
+        [words, *(f"missed: {one.measure}: {one.value:.3g} {one.unit}, goal {one.goal:g}" for one in missed)]
+    )
+
+
 def write(measures: Iterable[Measure], path: Path) -> None:
     """A JSON list of {measure, value, unit, goal, peer}."""
     listed = [{**asdict(one), "value": round(one.value, 4)} for one in measures]

@@ -29,6 +29,7 @@ __all__ = [
     "find",
     "kinds",
     "mask_rows",
+    "native",
     "parts",
     "press",
     "run",

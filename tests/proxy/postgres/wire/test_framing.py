@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollhouse_proxy.kits.kernel import kinds
 from tollhouse_proxy.protocols.postgres.wire import frontend
 from tollhouse_proxy.protocols.postgres.wire.body import message
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.wire.framing import Framer
 
+COPIED = kinds(b"d")
 messages = st.lists(
     st.tuples(st.sampled_from([b"Q", b"P", b"d"]), st.binary(max_size=30)).map(lambda one: message(*one)),
     max_size=12,
@@ -31,6 +33,41 @@ def framed(stream: bytes, sizes: list[int]) -> list[bytes]:
 @given(wanted=messages, sizes=st.lists(st.integers(1, 17), max_size=80))
 def test_chunking_does_not_matter(wanted: list[bytes], sizes: list[int]) -> None:
     assert framed(b"".join(wanted), sizes) == wanted
+
+
+@given(wanted=messages, sizes=st.lists(st.integers(1, 60), max_size=30))
+def test_runs_of_a_kind_are_its_messages_in_one_piece(wanted: list[bytes], sizes: list[int]) -> None:
+    stream = b"".join(wanted)
+    framer, at, found, alone = Framer("a client", frontend.CAPS), 0, b"", []
+    for size in [*sizes, len(stream)]:
+        framer.feed(stream[at : at + size])
+        at += size
+        while True:
+            piece = framer.run(COPIED)
+            found += piece
+            assert framer.run(COPIED) == b"", "it takes all that are whole"
+            if (one := framer.next()) is None:
+                break
+            found += one
+            alone.append(one)
+    assert found == stream
+    assert framer.waiting == 0
+    assert [one for one in alone if one[:1] != b"d"] == [one for one in wanted if one[:1] != b"d"]
+    whole = Framer("a client", frontend.CAPS)
+    whole.feed(stream)
+    rows = [one for one in wanted if one[:1] == b"d"]
+    if wanted and len(rows) == len(wanted):
+        assert whole.run(COPIED) is stream
+
+
+@pytest.mark.parametrize("header", [b"d\0\0\0\3", b"!\0\0\0\4"])
+def test_a_run_leaves_a_bad_header_to_who_refuses_it(header: bytes) -> None:
+    framer = Framer("a client", frontend.CAPS)
+    framer.feed(message(b"d", b"x") + header)
+    assert framer.run(COPIED) == message(b"d", b"x")
+    assert framer.run(COPIED) == b""
+    with pytest.raises(ProtocolError):
+        framer.next()
 
 
 def test_byte_by_byte_is_the_same_as_whole() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tollhouse_proxy.exchange import Close, EndReason
+from tollhouse_proxy.kits.kernel import kinds
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.calling import FunctionCallTask, Functions
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
@@ -35,6 +36,9 @@ MAX_WAITING = 256 * 1024
 MAX_WHILE_ASKING = 4 * 1024 * 1024
 """While people are asked the client is read on, or its leaving would go unnoticed; beyond this it is left."""
 
+
+_ROWS = kinds(bytes((frontend.COPY_DATA,)))
+"""What a COPY FROM brings goes on as it came, a chunk's whole messages in one piece."""
 
 MAX_EFFORT = 2 * 1024
 """Characters of texts that are read in one go before other sessions get their turn."""
@@ -102,6 +106,9 @@ class ClientSide:
                 self._task = None
             if self._copy_may_begin():
                 return
+            if self._state.copy_in and (rows := self._framer.run(_ROWS)):
+                self._state.outbox.backend.append(rows)
+                continue
             message = self._framer.next()
             if message is None:
                 self._held = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from struct import Struct
 
+from tollhouse_proxy.kits import kernel
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 
 HEADER = 5
@@ -71,6 +72,20 @@ class Framer:
             return data
         self._at = at + size
         return data[at : at + size]
+
+    def run(self, kinds: bytes) -> bytes:
+        """The whole messages of some kinds (`kernel.kinds`) that come next, in one piece; b"" where the next
+        one is of another kind, or not whole, or not allowed: `next` says what it is."""
+        at = self._at
+        stop, _, _ = kernel.run(self._data, at, kinds)
+        if stop == at:
+            return b""
+        data = self._data
+        if at == 0 and stop == len(data):
+            self._data = b""
+            return data
+        self._at = stop
+        return data[at:stop]
 
     def _length(self, data: bytes, at: int) -> int:
         kind = data[at]

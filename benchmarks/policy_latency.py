@@ -7,9 +7,7 @@ decision that differs, in a session that was open all the while.
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +17,12 @@ from typing import Any
 import psycopg
 from benchmarks.measures import Measure
 
-from kit import control_plane, postgres, process, wait
+from kit import control_plane, postgres, wait
 from kit.control_plane import ControlPlane
-from kit.ports import LOOPBACK, answers, free_ports
+from kit.ports import LOOPBACK
 from kit.postgres import Postgres
-from real.operator.installed import ROOT, Installed
+from real.operator.installed import Installed
+from real.operator.proxying import proxying
 
 CHANGES = 50
 GOAL_P99_SECONDS = 1.0
@@ -57,9 +56,10 @@ def served(plane: ControlPlane, server: Postgres) -> Iterator[tuple[str, str, Ca
     allow(True)
     wait.until(lambda: plane.get("configmap", f"{NAME}-bundle", namespace), within=30, what="the bundle")
     wait.until(lambda: plane.get("serviceaccount", f"{NAME}-proxy", namespace), within=30, what="the account")
-    with _proxy(plane, namespace) as port:
+    with proxying(plane, namespace, NAME) as proxy:
         token = plane.token(namespace, AGENT, audience="tollhouse")
-        yield namespace, f"host={LOOPBACK} port={port} user={AGENT} password={token} sslmode=disable", allow
+        target = f"host={LOOPBACK} port={proxy.port} user={AGENT} password={token} sslmode=disable"
+        yield namespace, target, allow
 
 
 def measure(changes: int = CHANGES) -> list[Measure]:
@@ -104,35 +104,6 @@ def _may_read(session: psycopg.Connection[Any]) -> bool:
 def _percentile(ordered: list[float], percent: int) -> float:
     """The smallest value that at least `percent` of all do not exceed."""
     return ordered[min(len(ordered) - 1, -(-len(ordered) * percent // 100) - 1)]
-
-
-@contextmanager
-def _proxy(plane: ControlPlane, namespace: str) -> Iterator[int]:
-    """The proxy as its pod would run, with its own ServiceAccount."""
-    plane.write_kubeconfig("proxy", {"token": plane.token(namespace, f"{NAME}-proxy")})
-    with process.workshop("bench-proxy") as folder:
-        port, health = free_ports(2)
-        environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("TOLLHOUSE_")},
-            "PYTHONPATH": str(ROOT / "proxy_image" / "src"),
-            "TOLLHOUSE_STORE": "kubernetes",
-            "TOLLHOUSE_KUBECONFIG": str(plane.kubeconfig("proxy")),
-            "TOLLHOUSE_NAMESPACE": namespace,
-            "TOLLHOUSE_CONNECTION": NAME,
-            "TOLLHOUSE_INSTANCE": "bench",
-            "TOLLHOUSE_LISTEN": f"{LOOPBACK}:{port}",
-            "TOLLHOUSE_HEALTH": f"{LOOPBACK}:{health}",
-            "TOLLHOUSE_AUDIT_FILE": str(folder / "audit.jsonl"),
-            "TOLLHOUSE_AUDIT_STDOUT": "false",
-        }
-        running = process.start(
-            "proxy", [sys.executable, "-m", "tollhouse_proxy"], log=folder / "proxy.log", env=environment
-        )
-        try:
-            wait.until(lambda: running.check() or answers(port), within=30, what="the proxy listens")
-            yield port
-        finally:
-            running.stop()
 
 
 def _object(kind: str, name: str, namespace: str, *, api: str = "tollhouse.dev/v1alpha1", **rest: Any) -> str:

@@ -73,6 +73,22 @@ class Keycloak:
         }
         self.admin("POST", f"realms/{realm}/components", body)
 
+    def add_key(self, realm: str, private_pem: str) -> None:
+        """That RSA key signs from now on; its `kid` is made of the key, the same in every realm."""
+        config = {"priority": ["2000"], "enabled": ["true"], "active": ["true"], "privateKey": [private_pem]}
+        kind = "org.keycloak.keys.KeyProvider"
+        body = {"name": "given", "providerId": "rsa", "providerType": kind, "config": config}
+        self.admin("POST", f"realms/{realm}/components", body)
+
+    def add_saml_client(self, realm: str, audience: str, consumer: str) -> None:
+        """A SAML service provider of that entity ID, with its one consumer URL."""
+        self.admin("POST", f"realms/{realm}/clients", _saml_client(audience, consumer, "live"))
+
+    def saml_metadata(self, realm: str) -> str:
+        """The realm's metadata as a SAML identity provider."""
+        request = urllib.request.Request(f"{self.issuer(realm)}/protocol/saml/descriptor")
+        return _answer(request).decode()
+
     def admin(self, method: str, path: str, body: object = None) -> Any:
         token = self._post(
             f"{self.address}/realms/master/protocol/openid-connect/token",
@@ -184,7 +200,7 @@ def _realm(name: str, groups: list[str]) -> dict[str, Any]:
             _client("agents", audience="tollhouse"),
             _client("people", audience="tollhouse", device=True),
             _client("elsewhere", audience="another-service"),
-            _saml_client(),
+            _saml_client(SAML_AUDIENCE, SAML_CONSUMER, "tollhouse"),
         ],
     }
 
@@ -227,12 +243,13 @@ def _client(name: str, audience: str, *, device: bool = False) -> dict[str, Any]
     }
 
 
-def _saml_client() -> dict[str, Any]:
+def _saml_client(audience: str, consumer: str, unasked: str) -> dict[str, Any]:
+    """`unasked`: where a log-in begins that nobody asked for."""
     return {
-        "clientId": SAML_AUDIENCE,
+        "clientId": audience,
         "protocol": "saml",
         "enabled": True,
-        "redirectUris": [SAML_CONSUMER],
+        "redirectUris": [consumer],
         "attributes": {
             "saml.assertion.signature": "true",
             "saml.server.signature": "true",
@@ -241,9 +258,9 @@ def _saml_client() -> dict[str, Any]:
             "saml.authnstatement": "true",
             "saml.signature.algorithm": "RSA_SHA256",
             "saml_name_id_format": "username",
-            "saml_idp_initiated_sso_url_name": "tollhouse",
+            "saml_idp_initiated_sso_url_name": unasked,
             "saml_force_name_id_format": "true",
-            "saml_assertion_consumer_url_post": SAML_CONSUMER,
+            "saml_assertion_consumer_url_post": consumer,
         },
         "protocolMappers": [
             {

@@ -39,13 +39,15 @@ def exchanged_identity(
 ) -> Identity:
     """The identity that these verified claims prove. Raises Refused."""
     subject = _party(claims)
-    actor = _party(claims["act"]) if "act" in claims else None
+    actor = _party(claims["act"], acting=True) if "act" in claims else None
     if subject.provider not in exchange.subjects:
         raise Refused("the token speaks of somebody whose provider is not trusted here (idp)")
     if actor is not None and actor.provider not in exchange.actors:
         raise Refused("the token's actor is of a provider that is not trusted here (act)")
     if actor is None and exchange.require_actor:
         raise Refused("the token names no actor, and one is required here (act)")
+    if actor is not None and (actor.provider, actor.name) == (subject.provider, subject.name):
+        raise Refused("the token's actor is its subject (act)")
     who = actor or subject
     return Identity(
         name=who.name,
@@ -76,7 +78,8 @@ def _human(subject: Party) -> OnBehalfOf:
     return OnBehalfOf(subject.name, subject.groups, subject.kubernetes_user, subject.provider)
 
 
-def _party(value: object) -> Party:
+def _party(value: object, *, acting: bool = False) -> Party:
+    """`acting`: nobody may act for who acts already; the endpoint makes no chains."""
     if not isinstance(value, dict):
         raise Refused(_MALFORMED)
     name, provider, proof = value.get("sub"), value.get("idp"), value.get("proof")
@@ -90,6 +93,7 @@ def _party(value: object) -> Party:
         and all(is_clean_name(group, MAX_GROUP_NAME) for group in groups)
         and isinstance(claims, dict)
         and ("kubernetes_user" not in value or is_clean_name(value["kubernetes_user"]))
+        and (not acting or "act" not in value)
     )
     if not sound:
         raise Refused(_MALFORMED)

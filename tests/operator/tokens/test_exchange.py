@@ -133,9 +133,43 @@ async def test_a_bad_token_of_either_side_is_refused_for_its_reason(
     assert words in said
 
 
+@pytest.mark.parametrize("act", [{"sub": "bot"}, {}, "bot", False], ids=str)
+async def test_a_token_that_names_an_actor_in_any_way_is_not_traded_for_one_that_does_not(
+    market: Any, act: Any
+) -> None:
+    for tokens in ((market.ann(act=act),), (market.ann(act=act), market.bot())):
+        code, words = await refusal(market, *tokens)
+        assert (code, "carries an actor" in words) == ("invalid_grant", True)
+    assert "carries an actor" in (await refusal(market, market.ann(), market.bot(act=act)))[1]
+
+
+async def test_nobody_acts_on_behalf_of_themselves(market: Any) -> None:
+    market.exchange.update(subjects=["corp", "agents"], actors=["corp", "agents"], requireActor=True)
+    for token in (market.ann(), market.bot()):
+        assert "the actor is the subject" in (await refusal(market, token, token))[1]
+        assert "alone" in (await refusal(market, token))[1]
+    other = market.token(market.agents, "ann")
+    identity = await market.shown((await market.trade(market.ann(), other)).token)
+    assert (identity.name, identity.provider) == ("ann", "agents")
+    assert identity.on_behalf_of is not None
+    assert identity.on_behalf_of.provider == "corp"
+
+
 async def test_who_may_act_is_the_subjects_word_where_it_gives_one(market: Any) -> None:
-    await market.trade(market.ann(may_act={"sub": "bot"}), market.bot())
-    for may_act in ({"sub": "other"}, {}, "bot", ["bot"]):
+    agents = market.agents.url
+    await market.trade(market.ann(may_act={"sub": "bot", "iss": agents}), market.bot())
+    wrongs: list[Any] = [
+        {"sub": "bot"},  # of the person's own issuer
+        {"sub": "bot", "iss": market.people.url},
+        {"sub": "other", "iss": agents},
+        {"sub": ["bot"], "iss": agents},
+        {"iss": agents},
+        {},
+        "bot",
+        ["bot"],
+        False,
+    ]
+    for may_act in wrongs:
         code, words = await refusal(market, market.ann(may_act=may_act), market.bot())
         assert (code, "may_act" in words) == ("invalid_grant", True)
 
@@ -214,7 +248,10 @@ async def test_trading_an_old_token_does_not_make_it_young(market: Any) -> None:
     assert revoking(user="ann", issuedBefore=moment.isoformat()).why(identity, moment)
 
 
+HERSELF = {"sub": "ann", "idp": "corp", "proof": "OIDC"}
 FORGERIES: dict[str, dict[str, Any]] = {
+    "an actor who is the subject": {"act": HERSELF},
+    "an actor who has an actor": {"act": {**HERSELF, "sub": "bot", "idp": "agents", "act": HERSELF}},
     "no origins": {"origins": []},
     "origins that are none": {"origins": [1]},
     "an actor that is a text": {"act": "bot"},

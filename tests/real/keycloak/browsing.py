@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import ssl
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -12,10 +13,11 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 class Browser:
     """As much of one as Keycloak's log-in pages need: cookies and forms."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         # Browsers send cookies that are for TLS alone to this machine without it as well.
         policy = DefaultCookiePolicy(secure_protocols=("https", "http"))
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar(policy)))
+        cookies = urllib.request.HTTPCookieProcessor(CookieJar(policy))
+        self._opener = urllib.request.build_opener(cookies, urllib.request.HTTPSHandler(context=context))
 
     def open(self, url: str, form: dict[str, str] | None = None) -> str:
         body = None if form is None else urllib.parse.urlencode(form).encode()

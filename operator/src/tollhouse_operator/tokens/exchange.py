@@ -52,8 +52,10 @@ async def grant_for(
     _require_form(form)
     subject = await _proved(form, "subject", prove)
     actor = await _proved(form, "actor", prove) if "actor_token" in form else None
-    if subject.on_behalf_of is not None or (actor is not None and actor.on_behalf_of is not None):
+    if any(_carries_an_actor(party) for party in (subject, actor) if party is not None):
         raise NoToken("invalid_grant", "a token that carries an actor already is not traded again")
+    if actor is not None and (actor.provider, actor.name) == (subject.provider, subject.name):
+        raise NoToken("invalid_grant", "the actor is the subject: nobody acts on behalf of themselves")
     _require_trade(subject, actor, providers)
     _require_may_act(subject, actor)
     return Grant(subject, actor, audiences_of(form, terms), _scope(form, subject, actor), terms.seconds)
@@ -96,14 +98,23 @@ def _require_trade(subject: Identity, actor: Identity | None, providers: Sequenc
     raise NoToken("invalid_grant", words)
 
 
+def _carries_an_actor(party: Identity) -> bool:
+    """Whether somebody acts already, be it that the provider maps the claim or not: traded away, it would be
+    as if the person had come alone."""
+    return party.on_behalf_of is not None or "act" in party.claims
+
+
 def _require_may_act(subject: Identity, actor: Identity | None) -> None:
-    """`may_act` (RFC 8693 section 4.4): the subject's issuer says who may act for them, if it says it."""
-    wanted = subject.claims.get("may_act")
-    if wanted is None or actor is None:
+    """`may_act` (RFC 8693 section 4.4): the subject's issuer says who may act for them, if it says it. Where
+    it names no issuer it means somebody of its own: a `sub` says nothing without its issuer."""
+    if "may_act" not in subject.claims or actor is None:
         return
-    named = wanted.get("sub") if isinstance(wanted, dict) else None
-    if named not in (actor.name, actor.claims.get("sub")):
-        raise NoToken("invalid_grant", "subject_token: it lets somebody else act (may_act)")
+    wanted = subject.claims["may_act"]
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("sub"), str):
+        raise NoToken("invalid_grant", "subject_token: whom it lets act cannot be read (may_act)")
+    named = (wanted.get("iss", subject.claims.get("iss")), wanted["sub"])
+    if named != (actor.claims.get("iss"), actor.claims.get("sub")):
+        raise NoToken("invalid_grant", "subject_token: it lets somebody else act (may_act: iss, sub)")
 
 
 def audiences_of(form: Mapping[str, str], terms: Terms) -> Sequence[str]:

@@ -182,6 +182,11 @@ HOSTILE: dict[str, tuple[Forge, str]] = {
     ),
     "deep": (json_with('"aud"', f'"x": {deep}, "aud"'), "nested too deeply"),
     "very deep": (json_with('"aud"', f'"x": {"[" * 5000}, "aud"'), "not JSON"),
+    "a token in the token": (lambda gate: gate.issuer.keys[0].sign(gate.token().encode()), "not JSON"),
+    "a token in a token's text": (
+        lambda gate: gate.issuer.keys[0].sign(json.dumps(gate.token()).encode()),
+        "not a JSON object",
+    ),
     "a list": (lambda gate: gate.issuer.keys[0].sign(b"[]"), "not a JSON object"),
     "a comment": (json_with('{"iss"', '{/**/"iss"'), "not JSON"),
     "text behind": (
@@ -289,6 +294,7 @@ HOSTILE: dict[str, tuple[Forge, str]] = {
     "aud an object": (with_claims(aud={"tollhouse": True}), "whom it is meant for"),
     "aud very many": (with_claims(aud=["tollhouse"] * 65), "whom it is meant for"),
     "azp a list": (with_claims(azp=["agent"]), "azp"),
+    "azp empty": (with_claims(azp=""), "azp"),
     "cnf": (with_claims(cnf={"jkt": "x"}), "cnf"),
     "events": (with_claims(events={}), "events"),
     "an ID token by its hash": (with_claims(at_hash="x"), "ID token"),

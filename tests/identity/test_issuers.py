@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -187,6 +188,29 @@ async def test_a_hanging_issuer_is_given_up(gate: Gate) -> None:
         await gate.prove()
 
 
+async def test_an_issuer_that_never_ends_its_answer_is_given_up(gate: Gate) -> None:
+    gate.issuer.drip = 0.05
+    with pytest.raises(ProofUnavailable, match="did not answer within 2 s"):
+        await gate.prove()
+
+
+async def test_a_key_that_two_issuers_share_proves_for_each_its_own(gate: Gate) -> None:
+    async with issuing(*gate.issuer.keys) as other:
+        terms = {"claims": {"groups": "groups"}}
+        gate.bundle = trust(
+            provider("other", oidc={"issuer": other.url, "prefix": "other:", **terms}),
+            provider("corp", oidc={"issuer": gate.issuer.url, **terms}),
+        )
+        one, two = await gate.prove(), await gate.prove(iss=other.url)
+        assert (one.provider, one.name, one.groups) == ("corp", "planner", ("support-agents",))
+        assert (two.provider, two.name, two.groups) == ("other", "other:planner", ("other:support-agents",))
+        other.keys = [NEW]
+        gate.clock.advance(REFRESH)
+        assert (await gate.prove()).provider == "corp"
+        with pytest.raises(NotProven, match="does not publish"):
+            await gate.prove(iss=other.url)
+
+
 async def test_keys_of_one_issuer_prove_nothing_of_another(gate: Gate) -> None:
     async with issuing(NEW) as other:
         gate.bundle = trust(
@@ -224,6 +248,7 @@ async def test_an_untrusted_issuer_is_never_asked(gate: Gate) -> None:
         (b"[]", "not a JSON object"),
         (b'{"issuer": "a", "issuer": "b"}', "name twice"),
         (b"\xff", "not UTF-8"),
+        (gzip.compress(b"{}" * 1000), "not UTF-8"),
         (b"{" + b" " * 300_000 + b"}", "more than 256 KiB"),
     ],
     ids=str,

@@ -20,15 +20,16 @@ DISCOVERY = "/.well-known/openid-configuration"
 class Issuer:
     """Publishes `keys`. What it does wrong is an attribute that tests set.
 
-    hang: requests wait for it. status: an error for every request. redirect: where the key set is
-    said to have moved. document, key_set: answered instead of the right ones. fetched counts requests
-    for the key set.
+    hang: requests wait for it. drip: seconds between the bytes of the key set. status: an error for every
+    request. redirect: where the key set is said to have moved. document, key_set: answered instead of the
+    right ones. fetched counts requests for the key set.
     """
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
         self.url = ""
         self.keys = list(keys)
         self.hang: asyncio.Event | None = None
+        self.drip: float | None = None
         self.status = 200
         self.redirect: str | None = None
         self.document: dict[str, object] | bytes | None = None
@@ -53,10 +54,19 @@ class Issuer:
         await self._misbehave()
         if self.redirect is not None and request.path == "/keys":
             raise web.HTTPFound(self.redirect)
+        if self.drip is not None:
+            return await self._dripped(request, self.drip)
         if self.body is not None:
             return web.Response(body=self.body, content_type="application/json")
         documents: Any = self.key_set
         return web.json_response(documents or {"keys": [key.public() for key in self.keys]})
+
+    async def _dripped(self, request: web.Request, seconds: float) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        while True:
+            await answer.write(b" ")
+            await asyncio.sleep(seconds)
 
     async def _misbehave(self) -> None:
         if self.hang is not None:

@@ -30,7 +30,7 @@ ARCHIVE = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
 ARCHIVE_SHA256 = "1b6a11a2726ac8a8dc9c91d5fafe989a75ce4f1622d7f7b45c21d5bc16629c0a"
 PASSWORD = "correct horse"
 ADMIN = "kit-admin"
-STARTS_WITHIN = 400.0  # seconds; 16 on an idle machine
+STARTS_WITHIN = 1200.0  # seconds; 16 on an idle machine, minutes on one that others load
 SAML_AUDIENCE = "https://tokens.tollhouse.example/saml/corp-saml"
 SAML_CONSUMER = "https://tokens.tollhouse.example/saml/corp-saml/acs"
 
@@ -167,7 +167,7 @@ def _ready(made: Keycloak) -> bool:
 
 def _answer(request: urllib.request.Request) -> bytes:
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             found: bytes = answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -37,7 +37,7 @@ from tollhouse_proxy.exchange import Target, TlsMode
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.ports.aside import Aside
 from tollhouse_proxy.ports.credentials import Credential, CredentialSource
-from tollhouse_proxy.ports.identity import NotProven
+from tollhouse_proxy.ports.identity import NotProven, ProofUnavailable
 from tollhouse_proxy.ports.judging import (
     Completion,
     FactLookup,
@@ -203,8 +203,13 @@ class TokenBook:
     """A prover that knows tokens by heart."""
 
     known: dict[str, Identity]
+    away: str = ""
+    asked: int = 0
 
     async def prove(self, token: Secret) -> Identity:
+        self.asked += 1
+        if self.away:
+            raise ProofUnavailable(self.away)
         found = self.known.get(token.reveal())
         if found is None:
             raise NotProven("the token is not one of ours")
@@ -250,6 +255,8 @@ class WireWorld:
     databases: tuple[str, ...] = ()
     expires_at: datetime | None = None
     limits: TimeLimits = field(default_factory=TimeLimits)
+    book: TokenBook = field(init=False)
+    """Who is proved; made anew when it starts."""
     username: str = ""
     password: str = ""
     lenders: dict[str, LentCredential] = field(default_factory=dict)
@@ -315,9 +322,10 @@ class WireWorld:
         certificate = ServingCertificate(self.tls_dir).context if self.tls_dir else lambda: None
         self.pool = WarmPool(self.lent_to, clock, lambda: self.warm, self._count_rejected)
         self.pool.start()
+        self.book = TokenBook(self.known or {TOKEN: identity})
         parts = Parts(
             PostgresFactory(around),
-            TokenBook(self.known or {TOKEN: identity}),
+            self.book,
             self.lent_to,
             clock,
             certificate,

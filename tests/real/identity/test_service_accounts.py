@@ -208,6 +208,23 @@ async def test_a_reviewed_token_ends_with_what_it_is_bound_to_and_another_with_i
     assert (await asking.prove(of_the_account)).prove_again_seconds is None
 
 
+async def test_while_the_api_server_is_away_nobody_vouches_and_that_is_no_refusal(
+    asking: Asking, control_plane: ControlPlane, agents: str
+) -> None:
+    may_review(control_plane, agents)
+    asking.bundle = REVIEWED
+    token = control_plane.token(agents, "triage", audience="tollhouse")
+    other = control_plane.token(agents, "proxy", audience="tollhouse")
+    await asking.prove(token)
+    control_plane.pause()
+    try:
+        with pytest.raises(ProofUnavailable, match="cannot be asked now"):
+            await asking.prove(other)
+    finally:
+        control_plane.resume()
+    assert (await asking.prove(other)).service_account is not None
+
+
 async def test_a_proxy_without_the_right_to_review_turns_away_and_says_what_is_missing(
     asking: Asking, control_plane: ControlPlane, agents: str
 ) -> None:

@@ -21,7 +21,7 @@ class Browser:
 
     def open(self, url: str, form: dict[str, str] | None = None) -> str:
         body = None if form is None else urllib.parse.urlencode(form).encode()
-        with self._opener.open(url, body, timeout=30) as answer:
+        with self._opener.open(url, body, timeout=120) as answer:
             self.at = answer.url
             return str(answer.read().decode())
 

@@ -16,7 +16,7 @@ from tollhouse_core.secret import Secret
 from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.clock import SystemClock
 
-pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(1800)]
 CLI = [sys.executable, "-m", "tollhouse_operator.cli"]
 
 

@@ -24,7 +24,7 @@ from real.operator.installed import NAMESPACE, Installed
 from real.operator.proxying import Proxying, proxying
 from real.operator.test_tokens import Counter
 
-pytestmark = [pytest.mark.keycloak, pytest.mark.apiserver, pytest.mark.postgres, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.keycloak, pytest.mark.apiserver, pytest.mark.postgres, pytest.mark.timeout(1800)]
 METADATA = {"secret": "paper", "key": "idp.xml"}
 CLAIMS = {"user": "preferred_username", "groups": "groups"}
 WHO = ("corp", "partners", "paper", "cluster")

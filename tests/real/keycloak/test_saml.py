@@ -14,7 +14,7 @@ from real.keycloak.browsing import Browser
 from tollhouse_operator.tokens.saml import SamlParty, identity_in
 from tollhouse_operator.tokens.saml_document import BadAssertion
 
-pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(1800)]
 
 
 def test_a_person_of_the_realm_is_proved_by_its_own_realm_only(keycloak: Keycloak) -> None:

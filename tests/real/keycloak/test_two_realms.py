@@ -24,7 +24,7 @@ from tollhouse_identity.key_cache import KeySettings
 from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.clock import SystemClock
 
-pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.keycloak, pytest.mark.timeout(1800)]
 PATIENT = KeySettings(timeout_seconds=15.0, cooldown_seconds=0.2)
 
 

@@ -186,6 +186,23 @@ def test_a_session_ends_when_its_token_is_shown_again_and_counts_no_more(
         assert ended(client) == ("57P01", "the token is not one of ours")
 
 
+def test_a_session_goes_on_while_nobody_can_say_whether_its_token_counts(
+    postgres: Postgres, shop: str, serve: Serve
+) -> None:
+    agent = Identity("triage", "kubernetes", Proof.SERVICE_ACCOUNT, prove_again_seconds=0.05)
+    world = serve(WireWorld(postgres, shop, known={TOKEN: agent}))
+    with connect(world) as client:
+        world.book.away = "the API server cannot be asked now"
+        asked = world.book.asked
+        wait.until(lambda: world.book.asked >= asked + 3, what="the token was shown again")
+        assert client.execute("SELECT 1").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError, match="cannot be asked now"):
+            connect(world)
+        world.book.away = ""
+        world.known.clear()
+        assert ended(client)[0] == "57P01"
+
+
 def test_a_busy_session_ends_at_its_maximum(postgres: Postgres, shop: str, serve: Serve) -> None:
     world = WireWorld(postgres, shop)
     world.gate.terms = SessionTerms(max_duration_seconds=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kit.gate import Gate
@@ -25,7 +27,7 @@ LOOK_ALIKES = {
 }
 
 
-async def judged(gate: Gate, subject: dict[str, str], **claims: object) -> Allow | Deny | object:
+async def judged(gate: Gate, subject: dict[str, str], **claims: Any) -> object:
     identity = await gate.prove(**claims)
     found = bundle_of(policy_of(READ, subjects=[subject]))
     return evaluate(found, session_of(identity), operation_of(table("Select", "orders")), NOON)

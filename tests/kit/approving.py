@@ -46,6 +46,8 @@ class Approving:
     world: WireWorld
     in_force: InForce = field(default_factory=lambda: InForce(LANGUAGES))
     sink: ListSink = field(default_factory=ListSink)
+    stronger: dict[str, Any] = field(default_factory=dict)
+    """The Connection's `approvalCredentials`; what they lend is the world's `stronger`."""
     _seen: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -60,7 +62,8 @@ class Approving:
         """What is in force from now on for everybody."""
         document = policy_document(READ_EVERYTHING, *rules)
         document["spec"]["subjects"] = [{"authenticated": {}}]
-        assert self.in_force.offer(bundle_text(document)), self.in_force.problem
+        text = bundle_text(document, approvalCredentials=self.stronger)
+        assert self.in_force.offer(text), self.in_force.problem
 
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
         """An agent's session."""

@@ -176,11 +176,14 @@ def revocation_document(
     }
 
 
-def bundle_text(*documents: Mapping[str, Any]) -> str:
+def bundle_text(*documents: Mapping[str, Any], **spec: Any) -> str:
+    """`spec`: what the Connection says besides."""
+    connection = connection_document()
+    connection["spec"] = {**connection["spec"], **spec}
     parsed = [parse_object(document) for document in documents]
     revocations = [one for one in parsed if isinstance(one, Revocation | ClusterRevocation)]
     result = build_bundle(
-        parse_object(connection_document()),  # type: ignore[arg-type]
+        parse_object(connection),  # type: ignore[arg-type]
         [one for one in parsed if isinstance(one, AccessPolicy)],
         [],
         [],

@@ -107,9 +107,11 @@ class OpenBao:
         )
         return where, role
 
-    def static_role(self, postgres: Postgres, database: str, username: str) -> tuple[str, str]:
+    def static_role(
+        self, postgres: Postgres, database: str, username: str, *, mount: str | None = None
+    ) -> tuple[str, str]:
         """A fresh database engine that keeps the password of an existing login; gives (mount, role)."""
-        where, role = f"db-{secrets.token_hex(6)}", "kit"
+        where, role = mount or f"db-{secrets.token_hex(6)}", "kit"
         self._database_engine(where, role, postgres, database)
         self.write(f"{where}/static-roles/{role}", db_name=role, username=username, rotation_period="24h")
         return where, role

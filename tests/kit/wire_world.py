@@ -36,7 +36,7 @@ from tollhouse_core.secret import Secret
 from tollhouse_proxy.exchange import Target, TlsMode
 from tollhouse_proxy.guard.gate import Gate
 from tollhouse_proxy.ports.aside import Aside
-from tollhouse_proxy.ports.credentials import Credential, CredentialSource
+from tollhouse_proxy.ports.credentials import Credential, CredentialSource, approval_source
 from tollhouse_proxy.ports.identity import NotProven, ProofUnavailable
 from tollhouse_proxy.ports.judging import (
     Completion,
@@ -262,6 +262,8 @@ class WireWorld:
     lenders: dict[str, LentCredential] = field(default_factory=dict)
     source: Callable[[], CredentialSource] | None = None
     """Makes what lends instead of `username` and `password`, in the proxy's own loop."""
+    stronger: dict[str, Callable[[], CredentialSource]] = field(default_factory=dict)
+    """What the Connection's approvalCredentials lend, by name."""
     rejected: int = 0
     """Credentials that the backend did not accept from sessions made ahead."""
     aside: Aside | None = None
@@ -272,6 +274,7 @@ class WireWorld:
     port: int = 0
     serving: Serving | None = None
     _lender: CredentialSource | None = None
+    _stronger: dict[str, CredentialSource] = field(default_factory=dict)
     loop: asyncio.AbstractEventLoop | None = None
 
     def served(self) -> Served:
@@ -295,7 +298,7 @@ class WireWorld:
     def lent_to(self, role: str) -> CredentialSource:
         if not role and self._lender is not None:
             return self._lender
-        return self.lenders[role]
+        return self._stronger.get(role) or self.lenders[role]
 
     def _count_rejected(self) -> None:
         self.rejected += 1
@@ -307,6 +310,7 @@ class WireWorld:
             self.username or self.server.superuser, self.password or self.server.password
         )
         self._lender = self.source() if self.source is not None else None
+        self._stronger = {approval_source(name): make() for name, make in self.stronger.items()}
         clock = SystemClock()
         numbers = itertools.count(1)
         around = Surroundings(
@@ -364,8 +368,9 @@ def running(world: WireWorld, on: asyncio.AbstractEventLoop | None = None) -> It
         loop.run_until_complete(world.serving.drain(0))
         if world.pool is not None:
             loop.run_until_complete(world.pool.close())
-        if world._lender is not None:
-            loop.run_until_complete(world._lender.close())
+        for lender in (world._lender, *world._stronger.values()):
+            if lender is not None:
+                loop.run_until_complete(lender.close())
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 

@@ -174,13 +174,15 @@ class GrantTerms:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalTerms:
-    """Who must agree, and until when. Without a `grant` one approval opens one operation."""
+    """Who must agree, and until when. Without a `grant` one approval opens one operation. `credential` names
+    the stronger credential that it then runs with; "": the session's own."""
 
     approvers: tuple[Approver, ...]
     expires_after_seconds: float = 900
     escalation: tuple[EscalationStep, ...] = ()
     while_waiting: WhileWaiting = WhileWaiting.HOLD
     grant: GrantTerms | None = None
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,11 @@ class NeedsApproval:
     obligations: Obligations = Obligations()
     observed: tuple[Observation, ...] = ()
 
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The stronger credentials that its rules name, each once; more than one cannot be kept."""
+        return tuple(dict.fromkeys(terms.credential for _, terms in self.terms if terms.credential))
+
 
 @dataclass(frozen=True, slots=True)
 class NeedsFacts:
@@ -266,7 +273,8 @@ class Refused:
 class Permitted:
     """The verdict Yes. `operation_id` ties replies and the audit to this operation.
 
-    `notices` are words for the client (rules in mode Warn).
+    `notices` are words for the client (rules in mode Warn). `credential`: it runs with that credential of
+    the Connection, on a backend session of its own, and in no other way; "": as ever.
     """
 
     operation_id: int
@@ -275,6 +283,7 @@ class Permitted:
     obligations: Obligations = Obligations()
     notices: tuple[str, ...] = field(default=())
     cacheable: bool = False
+    credential: str = ""
 
 
 Verdict = Permitted | Refused

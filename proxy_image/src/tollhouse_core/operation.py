@@ -85,7 +85,8 @@ class Operation:
     values; "" where leaving them out could change what the operation does. `counted` is False for
     what a limit on queries passes over: the session language (BEGIN, SET, SHOW ...). `objects` names
     what the operation was resolved to so exactly that another object of the same name, or a view that
-    was redefined, reads otherwise.
+    was redefined, reads otherwise. `tied`: why it can run nowhere but in the session it was asked in ("it
+    stands in a transaction"); "": it could run in another one.
     """
 
     action: str
@@ -98,6 +99,7 @@ class Operation:
     counted: bool = True
     template: str = ""
     objects: tuple[str, ...] = ()
+    tied: str = ""
 
     @property
     def opaque(self) -> bool:

@@ -253,6 +253,14 @@ class SendAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Undertake:
+    """Open a backend session of its own for this errand and drive it until it is over; the machine receives
+    Woken whenever the errand has moved. Given again for the same errand: it has something to send."""
+
+    errand: Errand
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Await this; answer Settled with the same number."""
 
@@ -288,7 +296,7 @@ class Close:
     detail: str = ""
 
 
-Effect = SecureClient | Prove | Borrow | Dial | SendAside | Wait | Forget | Opened | Ready | Close
+Effect = SecureClient | Prove | Borrow | Dial | SendAside | Undertake | Wait | Forget | Opened | Ready | Close
 
 
 @dataclass(slots=True)
@@ -360,6 +368,39 @@ class Warmed(Protocol):
 
     def backend_data(self, data: bytes) -> None:
         """Bytes from the backend. Once `ready` there should be none."""
+        ...
+
+
+class Errand(Protocol):
+    """One operation on a backend session of its own. `credential` names the source it is lent from, `dial` is
+    where it goes; `outbox.backend` is for that session. CredentialRejected: with another credential it may be
+    tried once more. Any other exception it raises ends the client's session (see `broken`).
+
+    `over`: nothing is left to be done there. `returned`: the connection is closed and the credential given
+    back, set by the runtime, before which the client is not told how it ended.
+    """
+
+    outbox: Outbox
+    credential: str
+    dial: Dial
+    over: bool
+    returned: bool
+    broken: Exception | None
+
+    def introduce(self, lent: CredentialLent, opened: BackendOpened) -> None:
+        """The connection is there: log in."""
+        ...
+
+    def backend_data(self, data: bytes) -> None:
+        """Bytes from that session."""
+        ...
+
+    def fail(self, words: str) -> None:
+        """It cannot go on; `words` are safe for the client."""
+        ...
+
+    def stopping(self) -> SendAside | None:
+        """What stops the operation if it is under way."""
         ...
 
 

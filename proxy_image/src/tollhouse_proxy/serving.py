@@ -13,6 +13,7 @@ import hmac
 import logging
 import secrets as randomness
 import ssl
+from uuid import uuid4
 
 from tollhouse_core.api.connection import ProxyTlsMode
 from tollhouse_core.api.credentials import Credentials
@@ -20,6 +21,7 @@ from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_identity.prover import ProverSettings, TokenProver
 from tollhouse_proxy.adapters.aside.workers import Workers
 from tollhouse_proxy.adapters.audit.sinks import AuditSinks
+from tollhouse_proxy.adapters.credentials.accessors import AccessorBook
 from tollhouse_proxy.adapters.credentials.factory import source_for
 from tollhouse_proxy.adapters.credentials.roles import RoleSources
 from tollhouse_proxy.adapters.credentials.settings import POD_TOKEN, CredentialSettings
@@ -27,7 +29,7 @@ from tollhouse_proxy.adapters.stores import Stores
 from tollhouse_proxy.backend_ca import backend_ca
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.kits import kernel
-from tollhouse_proxy.ports.credentials import CredentialSource
+from tollhouse_proxy.ports.credentials import CredentialSource, approval_source
 from tollhouse_proxy.ports.judging import Gate
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
 from tollhouse_proxy.protocols.postgres.sql.masks import MaskKeys
@@ -47,9 +49,11 @@ LOCAL_JWKS = ("state", "issuer", "jwks.json")
 
 
 def role_credentials(bundle: PolicyBundle) -> dict[str, Credentials]:
-    """What the proxy logs in with for each role of the Connection."""
-    target = bundle.connection.spec.postgres
-    return {name: role.credentials for name, role in target.roles.items()} if target else {}
+    """What the proxy logs in with for each role of the Connection, and for what only people can open."""
+    spec = bundle.connection.spec
+    roles = spec.postgres.roles if spec.postgres is not None else {}
+    stronger = {approval_source(name): one for name, one in spec.approval_credentials.items()}
+    return {name: role.credentials for name, role in roles.items()} | stronger
 
 
 class Serving:
@@ -72,6 +76,8 @@ class Serving:
         self._listener: Listener | None = None
         self._prover = self._token_prover()
         self._workers = Workers()
+        name = f"{settings.connection}-{uuid4().hex}"
+        self._book = AccessorBook(settings.accessors, name) if settings.accessors else None
         self._warm = WarmPool(self._credentials.of, house.clock, self._warm_settings, self._rejected)
 
     @property
@@ -141,6 +147,8 @@ class Serving:
             await asyncio.gather(self._preparing, return_exceptions=True)
         await self._warm.close()
         await self._credentials.close()
+        if self._book is not None:
+            self._book.close()
         await self._prover.close()
         await self._workers.close()
 
@@ -163,7 +171,7 @@ class Serving:
         return self._certificate.context()
 
     def _source(self, credentials: Credentials) -> CredentialSource:
-        settings = CredentialSettings(pod_token_file=self._settings.token_file or POD_TOKEN)
+        settings = CredentialSettings(pod_token_file=self._settings.token_file or POD_TOKEN, book=self._book)
         return source_for(credentials, self._stores.secrets, settings, self._house.clock)
 
     def _token_prover(self) -> TokenProver:

@@ -68,6 +68,8 @@ class Settings:
     default 10).
     token_file: this pod's own token for Vault's Kubernetes auth (TOLLHOUSE_TOKEN_FILE).
     mask_key_file: the key of token masks (TOLLHOUSE_MASK_KEY_FILE); None: made anew at each start.
+    accessors: the folder that keeps the accessors of our Vault tokens, no secrets, so that the next process
+    ends what this one leaves if it is killed (TOLLHOUSE_ACCESSORS); None: that lives on until its TTL.
     """
 
     store: StoreKind
@@ -87,6 +89,7 @@ class Settings:
     drain_seconds: float = 10.0
     token_file: Path | None = None
     mask_key_file: Path | None = None
+    accessors: Path | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -116,6 +119,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         drain_seconds=_seconds(environment, "TOLLHOUSE_DRAIN_SECONDS", 10.0),
         token_file=_path(environment, "TOLLHOUSE_TOKEN_FILE"),
         mask_key_file=_path(environment, "TOLLHOUSE_MASK_KEY_FILE"),
+        accessors=_path(environment, "TOLLHOUSE_ACCESSORS"),
     )
 
 

@@ -88,6 +88,7 @@ RESTING_FIELDS: Mapping[str, Any] = {
     "approvers": [{"group": "developers"}],
     "escalation": [{"after": "1s", "approvers": [{"group": "developers"}]}],
     "grant": {"for": "10m", "uses": 100},
+    "credential": "eraser",
     "expiresAt": "2099-01-01T00:00:00Z",
 }
 STATUS_FIELDS: Mapping[str, Any] = {

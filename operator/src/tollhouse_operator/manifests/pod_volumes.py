@@ -70,7 +70,8 @@ def _tokens(connection: Connection) -> list[dict[str, Any]]:
     plain one, which is what Vault asks the API server about for a role without an audience."""
     postgres = connection.spec.postgres
     roles = postgres.roles.values() if postgres is not None else ()
-    blocks = [connection.spec.credentials, *(role.credentials for role in roles)]
+    stronger = connection.spec.approval_credentials.values()
+    blocks = [connection.spec.credentials, *(role.credentials for role in roles), *stronger]
     audiences = {pod_token_audience(block) for block in blocks}
     tokens: list[dict[str, Any]] = [{"path": pod_token_file(None), "expirationSeconds": TOKEN_SECONDS}]
     for audience in sorted(audience for audience in audiences if audience is not None):

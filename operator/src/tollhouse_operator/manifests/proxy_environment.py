@@ -34,6 +34,7 @@ def environment_of(connection: Connection, settings: ProxySettings) -> list[dict
         "TOLLHOUSE_TLS_DIR": TLS_DIR,
         "TOLLHOUSE_AUDIT_FILE": f"{AUDIT_DIR}/audit.jsonl",
         "TOLLHOUSE_AUDIT_SPOOL": f"{AUDIT_DIR}/spool",
+        "TOLLHOUSE_ACCESSORS": f"{AUDIT_DIR}/accessors",
         "TOLLHOUSE_AUDIT_KEY_FILE": f"{AUDIT_KEY_DIR}/key.pem",
         "TOLLHOUSE_MASK_KEY_FILE": f"{MASK_KEY_DIR}/key",
         "TOLLHOUSE_TOKEN_FILE": f"{TOKEN_DIR}/token",

@@ -118,6 +118,7 @@ class Proxy:
             "TOLLHOUSE_AUDIT_STDOUT": "false",
             "TOLLHOUSE_AUDIT_KEY_FILE": str(self._folder.audit_key),
             "TOLLHOUSE_MASK_KEY_FILE": str(self._folder.mask_key),
+            "TOLLHOUSE_ACCESSORS": str(self._folder.state / "accessors"),
             "TOLLHOUSE_DRAIN_SECONDS": f"{DRAIN_SECONDS:g}",
         }
 

@@ -148,6 +148,12 @@ class RequireApprovalAction(Selecting):
     grant: Grant | None = Field(
         default=None, description="What one approval opens. Absent: one operation, once."
     )
+    credential: ObjectName | None = Field(
+        default=None,
+        description="A name among the Connection's `approvalCredentials`: the approved operation runs with "
+        "that credential, on a backend session of its own outside of any transaction. Absent: with the "
+        "session's own.",
+    )
 
 
 class FilterAction(ApiModel):

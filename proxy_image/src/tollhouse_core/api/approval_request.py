@@ -177,6 +177,11 @@ class ApprovalRequestSpec(ApiModel):
     grant: Grant | None = Field(
         default=None, description="What the approval opens. Absent: the operation, once."
     )
+    credential: ObjectName | None = Field(
+        default=None,
+        description="Which of the Connection's `approvalCredentials` the operation would run with. Absent: "
+        "the session's own.",
+    )
     expires_at: WholeSecond = Field(description="When it ends as refused unless decided (RFC 3339).")
     decision: Decision | None = Field(
         default=None,

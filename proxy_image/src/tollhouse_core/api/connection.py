@@ -178,6 +178,13 @@ class ConnectionSpec(ApiModel):
         description="What the proxy logs in to the backend with. The proxy reads it itself; clients, the "
         "operator and statuses never see it."
     )
+    approval_credentials: Mapping[Word, Credentials] = Field(
+        default_factory=dict,
+        max_length=16,
+        description="Stronger credentials, by the names that rules use (`requireApproval.credential`). Each "
+        "is fetched once people have approved, for that one operation on a backend session of its own, and "
+        "given back at once after it. No client can ask for one. Absent: none.",
+    )
     identity: IdentitySettings = Field(
         default=IdentitySettings(),
         description="Whose tokens are taken. Absent: ServiceAccount tokens of this cluster that are meant "

@@ -75,6 +75,7 @@ def make_request(
                 for step in terms.escalation
             ),
             grant=_grant(terms),
+            credential=terms.credential or None,
             expires_at=now + timedelta(seconds=terms.expires_after_seconds),
         ),
     )

@@ -165,6 +165,13 @@ class _Compiler:
                     f"{path}.escalation[{index}].after",
                     f"the request has ended by then: it expires after {action.expires_after}",
                 )
+        known = self.connection.spec.approval_credentials
+        if action.credential is not None and action.credential not in known:
+            there = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            self._problem(
+                f"{path}.credential",
+                f"{self.connection.title} has no approvalCredentials {action.credential}; {there}",
+            )
         return ApprovalTerms(
             approvers(action.approvers),
             action.expires_after.seconds,
@@ -174,6 +181,7 @@ class _Compiler:
             ),
             action.while_waiting,
             _grant_terms(action.grant),
+            action.credential or "",
         )
 
     def _mask(self, path: str, head: Head, source: api.Rule) -> Rule | None:

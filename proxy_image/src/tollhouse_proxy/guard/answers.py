@@ -5,6 +5,7 @@ from __future__ import annotations
 from tollhouse_core.api.approval_request import ApprovalRequest
 from tollhouse_core.approvals.tally import Tally, describe, describe_grant
 from tollhouse_core.decision import NeedsApproval, Refusal, Refused, RuleRef
+from tollhouse_core.operation import Operation
 
 
 class Refusing(Exception):
@@ -20,7 +21,24 @@ def waiting(request: ApprovalRequest) -> str:
     who = " and ".join(describe(entry) for entry in request.spec.approvers)
     until = request.spec.expires_at.strftime("%H:%M:%S UTC")
     opens = f"; it would open {describe_grant(request.spec.grant)}" if request.spec.grant else ""
-    return f"waiting for approval {request.metadata.name} by {who}, until {until}{opens}"
+    credential = request.spec.credential
+    run = f"; it would run with the credential {credential}" if credential else ""
+    return f"waiting for approval {request.metadata.name} by {who}, until {until}{opens}{run}"
+
+
+def ill_fitted(operation: Operation, decision: NeedsApproval) -> Refused | None:
+    """Why the credential that rules name cannot be kept: known before anybody is asked."""
+    credentials = decision.credentials
+    if len(credentials) > 1:
+        why = f"rules ask for different credentials ({', '.join(credentials)}), and it can run with one"
+        hint = "Ask whoever writes the policies to let one credential be about it."
+    elif credentials and operation.tied:
+        name = credentials[0]
+        why = f"it would run with the credential {name} on a session of its own, but {operation.tied}"
+        hint = "Send it alone, outside of a transaction, as a statement that needs nothing of this session."
+    else:
+        return None
+    return Refused(Refusal.DENIED, f"this cannot be approved: {why}", hint, decision.rule, decision.revision)
 
 
 def pending(request: ApprovalRequest, decision: NeedsApproval) -> Refused:

@@ -32,6 +32,7 @@ from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.evaluate import evaluate
 from tollhouse_core.policy.sessions import admits, role_decision, session_terms, turned_out
+from tollhouse_proxy.guard.answers import ill_fitted
 from tollhouse_proxy.guard.approval import ApprovalDesk, Granted
 from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.house import House
@@ -318,10 +319,16 @@ class SessionJudge:
         return evaluate(bundle, self._session, operation, self._house.clock.now())
 
     def _settle(
-        self, operation: Operation, decision: Allow | Deny, request: str = "", *, counted: bool = False
+        self,
+        operation: Operation,
+        decision: Allow | Deny,
+        request: str = "",
+        credential: str = "",
+        *,
+        counted: bool = False,
     ) -> Verdict:
-        """Limits, audit, verdict. `request` names the approval that led here; `counted` says that
-        limits have counted the operation already."""
+        """Limits, audit, verdict. `request` names the approval that led here, and `credential` what it runs
+        with then; `counted` says that limits have counted the operation already."""
         number = self._tally.operation
         self._tally.operation += 1
         limits = limits_of(decision)
@@ -332,7 +339,8 @@ class SessionJudge:
             self._counters.observed(observed)
             if isinstance(decision, Deny):
                 return self._refuse(number, operation, decision, observed)
-            return self._permit(number, operation, decision, observed, request)
+            permitted = self._permit(number, operation, decision, observed, request, credential)
+            return replace(permitted, credential=credential) if credential else permitted
         except Exceeded as exceeded:
             return self._limited(number, operation, exceeded)
         except AuditUnavailable as error:
@@ -349,10 +357,13 @@ class SessionJudge:
         decision: Allow,
         observed: tuple[Observation, ...],
         request: str,
+        credential: str,
     ) -> Permitted:
         record = self._record("allow", number, operation, decision, observed)
         if request:
             record["request"] = request
+        if credential:
+            record["credential"] = credential
         self._journal.write(EventKind.OPERATION_DECIDED, record)
         self._counters.operations["allowed"] += 1
         self._counters.enforced(decision.rule)
@@ -458,6 +469,8 @@ class SessionJudge:
                 self._counters.observed(self._meter.count_query(found.obligations.limits))
         except Exceeded as exceeded:
             return self._limited_now(operation, exceeded)
+        if (refused := ill_fitted(operation, found)) is not None:
+            return self._turned_down(operation, refused)
         try:
             granted = await self._desk.seek(operation, found, waiting)
         except asyncio.CancelledError:
@@ -489,7 +502,9 @@ class SessionJudge:
         if isinstance(settled, Refused):
             return settled
         operation, decision = settled
+        credential = ""
         if isinstance(decision, NeedsApproval):
+            credential = next(iter(decision.credentials), "")
             if not granted.covers(decision):
                 why = "the policy has changed since it was asked"
                 return self._turned_down(operation, await self._desk.void(granted, decision, why))
@@ -500,7 +515,8 @@ class SessionJudge:
         refused = await self._desk.use(granted)
         if refused is not None:
             return self._turned_down(operation, refused)
-        return self._settle(operation, replace(decision, cacheable=False), granted.names, counted=True)
+        decision = replace(decision, cacheable=False)
+        return self._settle(operation, decision, granted.names, credential, counted=True)
 
 
 def limits_of(decision: Allow | Deny | NeedsApproval) -> tuple[Limit, ...]:

@@ -9,6 +9,12 @@ from typing import Protocol
 from tollhouse_core.secret import Secret
 
 
+def approval_source(name: str) -> str:
+    """How the source of one of the Connection's `approvalCredentials` is called among those of its roles. No
+    client can ask for a role of such a name: a startup packet has no place for it."""
+    return f"\0{name}"
+
+
 class CredentialUnavailable(Exception):
     """No credential can be had now. `str()` is safe for the client and says why."""
 

@@ -46,6 +46,7 @@ from tollhouse_proxy.exchange import (
     SendAside,
     Settled,
     Tools,
+    Undertake,
     Wait,
     Woken,
 )
@@ -56,6 +57,7 @@ from tollhouse_proxy.runtime.dialing import BackendWire, Unreachable, dial, send
 from tollhouse_proxy.runtime.lease import Lease
 from tollhouse_proxy.runtime.sockets import tune
 from tollhouse_proxy.runtime.tls import with_begun
+from tollhouse_proxy.runtime.undertaking import Undertaking
 from tollhouse_proxy.runtime.warm import WarmPool
 
 log = logging.getLogger("tollhouse.session")
@@ -106,6 +108,7 @@ class ClientSession(asyncio.Protocol):
         self._lease: Lease | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._waits: dict[int, asyncio.Task[None]] = {}
+        self._undertaking: Undertaking | None = None
         self._securing = False
         self._early = bytearray()
         self._flushing = False
@@ -175,11 +178,15 @@ class ClientSession(asyncio.Protocol):
         """asyncio's: the client reads too slowly."""
         self._client_full = True
         self._pace_backend()
+        if self._undertaking is not None:
+            self._undertaking.client_full(True)
 
     def resume_writing(self) -> None:
         """asyncio's."""
         self._client_full = False
         self._pace_backend()
+        if self._undertaking is not None:
+            self._undertaking.client_full(False)
 
     # ------------------------------------------------------------ the backend's connection
 
@@ -383,6 +390,8 @@ class ClientSession(asyncio.Protocol):
                 self._spawn(self._dial(effect))
             case SendAside():
                 _keep(self._loop.create_task(send_aside(effect, self._limits.dial)))
+            case Undertake():
+                self._undertake(effect)
             case Wait():
                 self._waits[effect.number] = self._spawn(self._wait(effect))
             case Forget():
@@ -476,6 +485,21 @@ class ClientSession(asyncio.Protocol):
         waiting.wire.attach(self._backend_data, self._backend_gone, self._backend_slow)
         self._tell(Handed(waiting.machine))
 
+    def _undertake(self, effect: Undertake) -> None:
+        begun = self._undertaking
+        if begun is not None and begun.errand is effect.errand:
+            begun.go_on()
+            return
+        self._undertaking = begun = Undertaking(
+            effect.errand,
+            self._parts.credentials,
+            self._parts.clock,
+            self._limits.dial,
+            lambda: self._tell(Woken()),
+        )
+        begun.client_full(self._client_full)
+        _keep(self._loop.create_task(begun.run()))
+
     def _let_go_of_backend(self) -> None:
         """What it still says is for nobody, and what was lent for it is given back."""
         wire, lease = self._backend, self._lease
@@ -538,6 +562,8 @@ class ClientSession(asyncio.Protocol):
         for task in tuple(self._tasks):
             if task is not current:
                 task.cancel()
+        if self._undertaking is not None:
+            self._undertaking.stop()
         self._close_transports()
         if self._judge is not None:
             self._judge.close(f"{reason.value}: {detail}" if detail else reason.value)

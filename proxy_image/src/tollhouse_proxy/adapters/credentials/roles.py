@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from tollhouse_core.api.credentials import Credentials
 from tollhouse_proxy.adapters.credentials.current import CurrentSource
-from tollhouse_proxy.ports.credentials import CredentialSource, CredentialUnavailable
+from tollhouse_proxy.ports.credentials import CredentialSource, CredentialUnavailable, approval_source
 
 OWN = ""
 """The Connection's own credentials."""
@@ -26,6 +26,8 @@ class RoleSources:
         have (any more)."""
         if role not in self._in_force:
             words = f'of role "{role}"' if role else "of the connection"
+            if role == approval_source(role[1:]):
+                words = f"called {role[1:]}"
             raise CredentialUnavailable(f"backend credential unavailable: no source {words} is in force")
         return self._sources[role]
 

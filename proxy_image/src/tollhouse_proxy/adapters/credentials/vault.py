@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from tollhouse_core.api.credentials import VaultCredentials, VaultDatabase, VaultKv
 from tollhouse_core.clock import Clock
+from tollhouse_proxy.adapters.credentials.accessors import AccessorBook
 from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
 from tollhouse_proxy.adapters.credentials.threads import BoundedThreads
 from tollhouse_proxy.adapters.credentials.vault_api import LeaseGrant, Trouble, VaultProblem
@@ -47,6 +48,9 @@ class VaultSource:
         self._kv_engine: int | None = None
         self._releases: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._sweeping = (
+            asyncio.create_task(self._sweep_on(settings.book), name="vault-sweep") if settings.book else None
+        )
 
     async def acquire(self) -> Credential:
         """A credential of one's own. Raises CredentialUnavailable within `acquire_seconds`."""
@@ -70,6 +74,8 @@ class VaultSource:
         """Waits (bounded) for releases under way, then ends the tokens that we logged in for, and
         with them whatever still hangs on them. What is given back later is still taken."""
         self._closed = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         if self._releases:
             await asyncio.wait(self._releases, timeout=self._settings.close_seconds)
         for task in list(self._releases):
@@ -225,6 +231,38 @@ class VaultSource:
             await self._for_old.run(partial(login.api.revoke_token, login.token))
         except VaultProblem as problem:
             _LOG.info("the proxy's token could not be ended: Vault %s", problem)
+        else:
+            if self._settings.book is not None:
+                self._settings.book.strike(login.accessor)
+
+    # --- what others left -----------------------------------------------------------------------
+
+    async def _sweep_on(self, book: AccessorBook) -> None:
+        """Ends the tokens of processes that were killed, and with them the users that hang on them."""
+        warned = False
+        while True:
+            try:
+                await self._sweep(book)
+            except VaultProblem as problem:
+                if not warned:
+                    _LOG.warning(
+                        "Vault %s: what a killed proxy has left there lives on until its TTL; the "
+                        "proxy's Vault policy must allow update on auth/token/revoke-accessor",
+                        problem,
+                    )
+                warned = problem.trouble is not Trouble.BUSY
+            except OSError as error:
+                _LOG.warning("what killed proxies left cannot be looked at: %s", error.strerror)
+            await asyncio.sleep(self._settings.sweep_seconds)
+
+    async def _sweep(self, book: AccessorBook) -> None:
+        """Raises VaultProblem, OSError."""
+        with book.orphans(self._logins.server) as orphans:
+            for orphan in orphans:
+                login = await self._logins.get(self._for_old)
+                await self._for_old.run(partial(login.api.revoke_accessor, login.token, orphan.accessor))
+                orphan.ended()
+                _LOG.info("a token that a killed proxy left at Vault is ended, and its leases with it")
 
 
 def _no_longer() -> VaultProblem:

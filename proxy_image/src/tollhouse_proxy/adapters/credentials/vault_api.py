@@ -29,6 +29,7 @@ class Trouble(StrEnum):
     BUSY = "busy"  # unreachable, slow, sealed, failing: worth trying again
     DENIED = "denied"  # the token is not (or no longer) good for this
     WRONG = "wrong"  # no such role, path, lease: trying again will not help
+    GONE = "gone"  # what was to be ended has ended
 
 
 class VaultProblem(Exception):
@@ -41,11 +42,12 @@ class VaultProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """A token and for how long it is good from now; 0 seconds means: without end."""
+    """A token and for how long it is good from now; 0 seconds means: without end. `accessor` names it."""
 
     token: Secret
     seconds: float
     renewable: bool
+    accessor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ class VaultApi:
         answer = self._ask("the login", "post", f"auth/{_path(mount)}/login", None, body)
         grant = _part(answer, "auth")
         token = Secret(_text(grant, "client_token"))
-        return TokenGrant(token, _seconds(grant), grant.get("renewable") is True)
+        accessor = grant.get("accessor")
+        named = accessor if isinstance(accessor, str) else ""
+        return TokenGrant(token, _seconds(grant), grant.get("renewable") is True, named)
 
     def renew_token(self, token: Secret) -> float:
         """Lengthens the token's life; the seconds it has now."""
@@ -104,6 +108,16 @@ class VaultApi:
     def revoke_token(self, token: Secret) -> None:
         """Ends the token, and every lease that was made with it."""
         self._ask("ending its token", "put", "auth/token/revoke-self", token, {})
+
+    def revoke_accessor(self, token: Secret, accessor: str) -> None:
+        """Ends the token of that name, and every lease that was made with it. One that is gone already is no
+        problem."""
+        body = {"accessor": accessor}
+        try:
+            self._ask("ending an orphaned token", "put", "auth/token/revoke-accessor", token, body)
+        except VaultProblem as problem:
+            if problem.trouble is not Trouble.GONE:
+                raise
 
     def database_user(self, token: Secret, mount: str, role: str) -> LeaseGrant:
         """A fresh user from the database engine. Waited for longer than for anything else: one
@@ -245,6 +259,8 @@ def _refusal(error: exceptions.VaultError, what: str) -> VaultProblem:
     """By the kind of error alone; of its text only one fixed phrase of Vault's is recognised."""
     said = str(error.errors or error.text or "")[:1024].lower()
     match error:
+        case exceptions.VaultError() if "invalid accessor" in said:
+            return VaultProblem(Trouble.GONE, f"knows nothing of {what}")
         case exceptions.Forbidden() | exceptions.Unauthorized():
             return VaultProblem(Trouble.DENIED, f"refused {what} (permission denied)")
         case exceptions.InvalidPath():

@@ -14,6 +14,7 @@ from functools import partial
 from tollhouse_core.api.credentials import VaultCredentials, pod_token_file
 from tollhouse_core.clock import Clock
 from tollhouse_core.secret import Secret
+from tollhouse_proxy.adapters.credentials.accessors import Server
 from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
 from tollhouse_proxy.adapters.credentials.threads import BoundedThreads
 from tollhouse_proxy.adapters.credentials.vault_api import TokenGrant, Trouble, VaultApi, VaultProblem
@@ -31,6 +32,7 @@ class Login:
     ends_at: float | None = None
     renewable: bool = False
     dropped: bool = False
+    accessor: str = ""
     leases: set[str] = field(default_factory=set)
 
 
@@ -107,7 +109,14 @@ class VaultLogins:
 
     def _granted(self, api: VaultApi, grant: TokenGrant) -> Login:
         ends_at = self._clock.monotonic() + grant.seconds if grant.seconds else None
-        return Login(api, grant.token, True, grant.seconds, ends_at, grant.renewable)
+        if self._settings.book is not None and grant.accessor:
+            self._settings.book.enter(self.server, grant.accessor)
+        return Login(api, grant.token, True, grant.seconds, ends_at, grant.renewable, accessor=grant.accessor)
+
+    @property
+    def server(self) -> Server:
+        """Which Vault it is."""
+        return Server(self._vault.address.rstrip("/"), self._vault.namespace or "")
 
     async def lengthen(self, login: Login, threads: BoundedThreads) -> None:
         """Renews a token of ours that is past the first third of its life. Raises VaultProblem."""

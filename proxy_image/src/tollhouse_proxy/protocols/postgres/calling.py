@@ -154,20 +154,22 @@ class FunctionCallTask:
         statements = desk.read(f"SELECT pg_catalog.{name}({places})")
         self._statement = statements[0]
         shown = parameters.shown(call.values, call.formats, types)
-        self._operation = replace(desk.operation(self._statement, None), parameters=shown)
+        operation = desk.operation(self._statement, None, beside="it is a call on the fast path")
+        self._operation = replace(operation, parameters=shown)
         self._ground = desk.ground[1:]
 
     def _send(self, permitted: Permitted) -> None:
         desk, state, statement = self._desk, self._desk.state, self._statement
         assert statement is not None
         try:
+            desk.own(permitted)
             rewritten = desk.rewritten(statement, permitted.obligations)
             if rewritten.edits or permitted.obligations.content:
                 raise CannotRewrite(
                     "what a large object holds cannot be masked",
                     "While content masks are in force, large objects are not read or written this way.",
                 )
-        except CannotRewrite:
+        except (CannotRewrite, Turned):
             done = Completion(permitted.operation_id, Outcome.FAILED, error_code="42501")
             state.judge.completed(done)
             raise

@@ -47,8 +47,10 @@ from tollhouse_proxy.exchange import (
     Wait,
     Woken,
 )
+from tollhouse_proxy.ports.credentials import approval_source
 from tollhouse_proxy.ports.judging import Completion, Gate, OpenSession, Outcome, SessionNotAllowed
 from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.adopting import Adopted
 from tollhouse_proxy.protocols.postgres.auth import WELCOME, LoginFailed
 from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase, BackendRefused
 from tollhouse_proxy.protocols.postgres.bench import Bench
@@ -59,6 +61,7 @@ from tollhouse_proxy.protocols.postgres.content import ContentHeld
 from tollhouse_proxy.protocols.postgres.decisions import Decisions
 from tollhouse_proxy.protocols.postgres.desk import Desk
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.elevated import ElevatedBackend, Place
 from tollhouse_proxy.protocols.postgres.lane import Lane
 from tollhouse_proxy.protocols.postgres.memory import Memory
 from tollhouse_proxy.protocols.postgres.replies import HiddenColumn
@@ -259,11 +262,22 @@ class PostgresMachine:
             self._lane.land()
         if self._bench is not None and self._bench.cancel():
             self._go_on()
+        elif (errand := self._errand) is not None:
+            return self._cancel_errand(errand)
         elif self._session is not None and self._session.ledger:
             done = self._tools.promise()
             self._cancel_backend(done)
             return done
         return None
+
+    def _cancel_errand(self, errand: ElevatedBackend) -> Promise | None:
+        stopping = errand.stopping()
+        if stopping is None:
+            errand.cancel()
+            return None
+        done = self._tools.promise()
+        self.outbox.effects.append(replace(stopping, done=done))
+        return done
 
     # ------------------------------------------------------------ inputs
 
@@ -457,12 +471,33 @@ class PostgresMachine:
         self._session, self._upkeep = state, upkeep
         self._bench = Bench(state, self._tools)
         memory = Memory(around.decisions, state, upkeep, around.dialect)
-        desk = Desk(state, upkeep, self._bench, around.dialect, memory)
+        desk = Desk(state, upkeep, self._bench, around.dialect, memory, self._elevated)
         self._client_side = ClientSide(desk)
         apart = around.dialect.apart
         mask_apart = apart.mask if apart is not None else None
         self._server_side = ServerSide(state, self._cancel_backend, self._tools.wake, mask_apart)
         self._backend = phase
+
+    def _elevated(self, credential: str, wanted: Adopted) -> ElevatedBackend:
+        """A backend session of its own for one operation (see `elevation`)."""
+        assert self._judge is not None
+        around, served = self._around, self._served
+        place = Place(
+            Dial(served.target, GREETING),
+            self._database,
+            served.default_schema,
+            around.dialect,
+            around.shelf,
+            around.clock,
+            around.noise,
+            self._tools.wake,
+        )
+        source = approval_source(credential)
+        return ElevatedBackend(place, source, self._judge, self.outbox.client, wanted)
+
+    @property
+    def _errand(self) -> ElevatedBackend | None:
+        return self._client_side.desk.errand if self._client_side is not None else None
 
     def _go_on(self) -> None:
         """Does what could not be done before."""
@@ -565,7 +600,8 @@ class PostgresMachine:
 
     def _break_off(self, reason: EndReason, words: bytes, detail: str) -> None:
         """Ends a session that may be in the middle of something."""
-        if self._server_side is not None and self._server_side.mid_message:
+        sides = (self._server_side, self._errand)
+        if any(side is not None and side.mid_message for side in sides):
             words = b""  # the client waits for the rest of a row: nothing else can be said there
         if self._session is not None and self._session.ledger:
             self._cancel_backend()
@@ -589,6 +625,8 @@ class PostgresMachine:
             self._bench.withdraw()
         if joined and (not self.outbox.backend or self.outbox.backend[-1] != TERMINATE_MESSAGE):
             self.outbox.backend.append(TERMINATE_MESSAGE)
+        if self._errand is not None:
+            self._errand.lose()
         if self._session is not None:
             self._lose(self._session)
 

@@ -16,9 +16,11 @@ from tollhouse_core.decision import Obligations, Permitted
 from tollhouse_core.operation import Access, AccessKind, Operation, Verb
 from tollhouse_proxy.ports.aside import AsideFailed
 from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.adopting import Adopted
 from tollhouse_proxy.protocols.postgres.bench import Bench, Cancelled
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.elevated import ElevatedBackend
 from tollhouse_proxy.protocols.postgres.hidden import RESERVED
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.memory import Memory
@@ -36,6 +38,9 @@ from tollhouse_proxy.protocols.postgres.upkeep import Upkeep
 from tollhouse_proxy.protocols.postgres.wire.backend import ReadyForQuery
 from tollhouse_proxy.protocols.postgres.wire.frontend import Parse, Query
 
+Elevate = Callable[[str, Adopted], ElevatedBackend]
+"""Makes a backend session with another credential and the settings of this one."""
+
 DENIED_TEXT = "tollhouse refused this statement"
 """Never valid SQL; it shows in the backend's log as what it is."""
 
@@ -52,6 +57,10 @@ _OWN_MATTERS = frozenset(
     {EffectKind.SET, EffectKind.RESET, EffectKind.ROLLBACK, EffectKind.SAVEPOINT, EffectKind.DISCARD}
 )
 """What such a statement changes concerns its own session alone."""
+
+_LEAVES_NOTHING = frozenset({EffectKind.NONE, EffectKind.CATALOG})
+_FOR_THE_SESSION = frozenset({"LISTEN", "UNLISTEN", "LOAD", "LOCK TABLE", "SHOW"})
+_TEMPORARY = ("pg_temp",)
 
 _FIX_NO_SNAPSHOT = frozenset(
     {
@@ -83,12 +92,38 @@ def as_of(operation: Operation, in_block: bool) -> Operation:
     return replace(operation, facts={**operation.facts, IN_TRANSACTION: in_block})
 
 
+def tied(statement: Statement, runs_another: bool, in_block: bool) -> str:
+    """Why a statement can run in its own session only (`Operation.tied`)."""
+    effect, operation = statement.effect, statement.operation
+    if in_block:
+        return "it stands in a transaction block"
+    if runs_another:
+        return "it runs what was prepared or declared in this session"
+    if effect.kind is EffectKind.COPY_IN or effect.kind is EffectKind.COPY_OUT:
+        return "COPY speaks with the client of this session"
+    if effect.kind not in _LEAVES_NOTHING or statement.tag in _FOR_THE_SESSION:
+        return "what it does is for this session alone"
+    named = [access.path for access in operation.accesses] + [one.path for one in operation.resources]
+    if any(path[:1] == _TEMPORARY for path in named):
+        return "it names a temporary table, which is this session's own"
+    return ""
+
+
 class Desk:
-    """See the module."""
+    """See the module. `elevated` makes a backend session with another credential; `errand` is the one that is
+    under way."""
 
     def __init__(
-        self, state: SessionState, upkeep: Upkeep, bench: Bench, dialect: Dialect, memory: Memory
+        self,
+        state: SessionState,
+        upkeep: Upkeep,
+        bench: Bench,
+        dialect: Dialect,
+        memory: Memory,
+        elevated: Elevate | None = None,
     ) -> None:
+        self._elevate = elevated
+        self.errand: ElevatedBackend | None = None
         self.memory = memory
         self.state = state
         self.upkeep = upkeep
@@ -105,6 +140,19 @@ class Desk:
         self.bench.reset()
         return True
 
+    def elevated(self, credential: str, wanted: Adopted) -> ElevatedBackend:
+        """See the class. Raises Turned where there is nothing to make it with."""
+        if self._elevate is None:
+            raise Turned(refuse.error("0A000", "no operation runs with another credential here"))
+        return self._elevate(credential, wanted)
+
+    @staticmethod
+    def own(permitted: Permitted) -> None:
+        """Raises Turned for what may run with another credential only, where it cannot be run so."""
+        if permitted.credential:
+            words = f"this cannot run with the credential {permitted.credential}, as the approval asks"
+            raise Turned(refuse.error("0A000", words, "", "Send it as a statement of its own."))
+
     # ------------------------------------------------------------ understanding
 
     @property
@@ -119,10 +167,12 @@ class Desk:
         except NotUnderstood as found:
             raise Turned(self.unreadable(text, found)) from None
 
-    def understood(self, text: str) -> tuple[Statement, ...]:
-        """The statements of a text. Raises NotUnderstood, Postponed, Turned."""
-        settings = replace(self.upkeep.settings, in_transaction=self.state.in_block)
-        catalog, apart = self.upkeep.catalog, self.dialect.apart
+    def understood(self, text: str, upkeep: Upkeep | None = None) -> tuple[Statement, ...]:
+        """The statements of a text; `upkeep`: as another session than ours reads them. Raises NotUnderstood,
+        Postponed, Turned."""
+        knows = upkeep or self.upkeep
+        settings = replace(knows.settings, in_transaction=upkeep is None and self.state.in_block)
+        catalog, apart = knows.catalog, self.dialect.apart
         if apart is None or not apart.is_long(text):
             self.effort += len(text) + EFFORT_AT_LEAST
             return self.dialect.understand(text, catalog, settings)
@@ -164,9 +214,12 @@ class Desk:
             words = f"the statement is not valid UTF-8 (byte {error.start + 1})"
             raise Turned(refuse.error("22021", words, "", "Every statement is sent in UTF8.")) from None
 
-    def rewritten(self, statement: Statement, obligations: Obligations) -> Rewritten:
-        """What is sent instead. Raises CannotRewrite, Postponed, Turned."""
-        apart, catalog = self.dialect.apart, self.upkeep.catalog
+    def rewritten(
+        self, statement: Statement, obligations: Obligations, upkeep: Upkeep | None = None
+    ) -> Rewritten:
+        """What is sent instead; `upkeep`: to another session than ours. Raises CannotRewrite, Postponed,
+        Turned."""
+        apart, catalog = self.dialect.apart, (upkeep or self.upkeep).catalog
         if apart is None or not apart.is_heavy(statement):
             found = self.dialect.rewrite(statement, obligations)
         elif not obligations.columns and not obligations.filters:
@@ -227,12 +280,19 @@ class Desk:
         return prepared
 
     def operation(
-        self, statement: Statement, subject: Prepared | None, in_block: bool | None = None
+        self,
+        statement: Statement,
+        subject: Prepared | None,
+        in_block: bool | None = None,
+        beside: str = "",
     ) -> Operation:
         """What is judged: the statement, and what it runs. `in_block`: whether a transaction block will be
-        open, where that hangs on what has not been sent yet."""
+        open, where that hangs on what has not been sent yet. `beside`: why it does not stand alone."""
         in_block = self.state.in_block if in_block is None else in_block
         own = as_of(statement.operation, in_block)
+        why = beside or tied(statement, subject is not None, in_block)
+        if why:
+            own = replace(own, tied=why)
         if subject is None or subject.statement is None:
             return own
         inner = as_of(subject.statement.operation, in_block)
@@ -244,6 +304,7 @@ class Desk:
             canonical=f"{own.canonical or statement.text}\n{inner.canonical or subject.text}",
             objects=inner.objects + own.objects,
             template="",
+            tied=own.tied,
         )
 
     def changes(self, statement: Statement, permitted: Permitted, rewritten: Rewritten) -> list[Change]:
@@ -328,6 +389,7 @@ class Desk:
     def note(self, statement: Statement) -> None:
         """The statement is being sent: what it may change is no longer known."""
         effect = statement.effect
+        self.state.acted = True
         self.state.in_block = effect.in_transaction(self.state.in_block)
         self.state.revived = self.state.revived or effect.ends_failure
         inner = effect.inner.effect if effect.inner is not None else None

@@ -17,6 +17,7 @@ from tollhouse_proxy.protocols.postgres import parameters, refuse
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.decisions import Judged
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
+from tollhouse_proxy.protocols.postgres.elevation import Elevation, Job
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
 from tollhouse_proxy.protocols.postgres.names import Portal, Prepared
@@ -189,6 +190,7 @@ class ExecuteTask(_Task):
         self._ground: object = None
         self._subject: Prepared | None = None
         self._permitted: Permitted | None = None
+        self._elevation: Elevation | None = None
 
     def _give_up(self, words: bytes) -> None:
         if self._permitted is not None:  # it was let through, and cannot be sent as it would have to be
@@ -198,6 +200,8 @@ class ExecuteTask(_Task):
 
     def _try(self) -> bool:
         state = self._desk.state
+        if self._elevation is not None:
+            return self._elevated(self._elevation)
         check_length(self._execute.portal)
         portal = state.names.portal(self._execute.portal)
         if portal is None:
@@ -230,7 +234,8 @@ class ExecuteTask(_Task):
             desk.renewed(prepared)
             assert prepared.statement is not None
             self._subject = desk.subject(prepared.statement)
-            self._operation = self._bound(portal, desk.operation(prepared.statement, self._subject))
+            operation = desk.operation(prepared.statement, self._subject, beside=self._beside())
+            self._operation = self._bound(portal, operation)
             self._ground = desk.ground[1:]
         desk.stand_on(self._ground)
         assert self._operation is not None
@@ -241,7 +246,32 @@ class ExecuteTask(_Task):
             if isinstance(verdict, Refused):
                 raise Turned(refuse.refused(verdict))
             self._permitted = verdict
+        if self._permitted.credential:
+            self._elevation = self._elevate(portal, self._permitted, self._operation)
+            return self._elevated(self._elevation)
         self._send(portal, self._permitted)
+        return True
+
+    def _beside(self) -> str:
+        """Why it does not stand alone, if it does not."""
+        if self._desk.state.acted:
+            return "statements before it in its pipeline are not committed yet"
+        return "its rows are asked for a portion at a time" if self._execute.max_rows else ""
+
+    def _elevate(self, portal: Portal, permitted: Permitted, operation: Operation) -> Elevation:
+        """Raises Turned."""
+        prepared = portal.prepared
+        if prepared.statement is None or portal.bind is None or portal.run is not None:
+            self._desk.own(permitted)
+        assert prepared.statement is not None
+        job = Job(prepared.statement, operation, permitted, 0, prepared.types, portal.bind)
+        return Elevation(self._desk, job)
+
+    def _elevated(self, elevation: Elevation) -> bool:
+        if not elevation.advance():
+            return False
+        if elevation.failed:
+            self._desk.state.skipping = True  # as the backend would, up to the Sync
         return True
 
     def _verdict(self, portal: Portal, operation: Operation) -> Verdict | None:

@@ -265,6 +265,8 @@ class Replies:
         code = report.fields.get("C", "")
         head = self._ledger.head
         if report.fields.get("V", report.fields.get("S")) in {"FATAL", "PANIC"}:
+            if self._state.aside:
+                raise BackendBroke(f"the backend ended it ({code})")
             detail = f"the backend ended the session ({code})"
             self._state.outbox.effects.append(Close(EndReason.BACKEND, detail))
             return passed_on(report, guarded=bool(head and self._guards(head)), positions=None).encode()
@@ -345,7 +347,7 @@ class Replies:
             raise BackendBroke(f"{said.name} became {said.value!r}, which changes what statements mean")
         if said.name in {"session_authorization", "is_superuser", "search_path"}:
             self._state.dirty = True
-        return None
+        return SWALLOW if self._state.aside else None
 
     # ------------------------------------------------------------ COPY
 
@@ -408,7 +410,7 @@ HANDLERS: dict[int, Handler] = {
     backend.SUSPENDED: lambda replies, _: replies._suspended(),
     backend.ERROR: Replies._error,
     backend.NOTICE: Replies._notice,
-    backend.NOTIFICATION: lambda replies, _: None,
+    backend.NOTIFICATION: lambda replies, _: SWALLOW if replies._state.aside else None,
     backend.PARAMETER_STATUS: Replies._setting,
     backend.READY: Replies._ready,
     backend.COPY_IN: Replies._copy_in,

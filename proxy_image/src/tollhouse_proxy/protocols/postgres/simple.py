@@ -10,6 +10,7 @@ from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.decisions import Judged, Known, is_whole
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
+from tollhouse_proxy.protocols.postgres.elevation import Elevation, Job
 from tollhouse_proxy.protocols.postgres.hidden import Question
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Prepared
@@ -23,11 +24,15 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
 )
 from tollhouse_proxy.protocols.postgres.stepped import NEED_STEPS, SteppedQuery
 from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
+from tollhouse_proxy.protocols.postgres.wire.backend import ReadyForQuery
 from tollhouse_proxy.protocols.postgres.wire.frontend import Query
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 STATEMENTS_A_TURN = 20
 """So many statements of one text are judged before other sessions get their turn."""
+
+
+_AMONG = "it stands among other statements in one text"
 
 
 class Stepwise(Exception):
@@ -50,6 +55,7 @@ class SimpleQuery:
         self._in_block = False
         """Whether a transaction block is open where the next statement of the text runs."""
         self._notices: list[str] = []
+        self._elevation: Elevation | None = None
 
     def advance(self) -> bool:
         """Goes on as far as it can; True when the message is dealt with."""
@@ -58,6 +64,8 @@ class SimpleQuery:
         if self._desk.overtaken():
             return True
         try:
+            if self._elevation is not None:
+                return self._elevated(self._elevation)
             if not self._desk.upkeep.fresh(self._message[5:-1]):
                 return False
             if self._statements is None:
@@ -70,6 +78,9 @@ class SimpleQuery:
             self._desk.stand_on(self._ground)
             if not self._judge_all(self._statements):
                 return False
+            if any(judged.permitted.credential for judged in self._judged):
+                self._elevation = self._elevate()
+                return self._elevated(self._elevation)
             self._send()
         except Stepwise:
             return self.advance()
@@ -83,6 +94,24 @@ class SimpleQuery:
             self._refuse(passed_on(failed.report, guarded=True, positions=None).encode())
         except CannotRewrite as cannot:
             self._refuse(refuse.cannot_rewrite(cannot, self._desk.state.judge.revision))
+        return True
+
+    def _elevate(self) -> Elevation:
+        """Raises Turned."""
+        judged = self._judged[0]
+        if len(self._judged) > 1:
+            for one in self._judged:
+                self._desk.own(one.permitted)
+        return Elevation(
+            self._desk,
+            Job(judged.statement, judged.operation, judged.permitted, judged.statement.start),
+        )
+
+    def _elevated(self, elevation: Elevation) -> bool:
+        if not elevation.advance():
+            return False
+        self._judged.clear()
+        self._desk.state.say(ReadyForQuery("I").encode())
         return True
 
     def _read(self, text: str) -> tuple[Statement, ...]:
@@ -170,7 +199,9 @@ class SimpleQuery:
             statement = statements[len(self._judged)]
             if not desk.bench.waiting:
                 self._subject = desk.subject(statement)
-            operation = desk.operation(statement, self._subject, self._in_block)
+            operation = desk.operation(
+                statement, self._subject, self._in_block, _AMONG if len(statements) > 1 else ""
+            )
             verdict = desk.bench.verdict(operation, Question(statement.text))
             if verdict is None:
                 return False

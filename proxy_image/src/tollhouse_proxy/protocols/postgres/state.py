@@ -29,6 +29,8 @@ class SessionState:
     `moved` tells them. `doubt` has the catalog looked at again before anything else is sent.
     revived: what was sent since the last ReadyForQuery may end the failed state of a transaction.
     in_block: a transaction block is open where the next statement will run, if what was sent succeeds.
+    acted: a statement was sent that the next Sync will commit.
+    aside: the session serves one operation of another's client: what it says of itself is for nobody.
     """
 
     outbox: Outbox
@@ -50,6 +52,8 @@ class SessionState:
     doubt: Callable[[], None] = lambda: None
     in_block: bool = False
     revived: bool = False
+    acted: bool = False
+    aside: bool = False
     suspended: dict[int, Run] = field(default_factory=dict)
     """Operations whose portal may be run on: number -> what came so far."""
 
@@ -65,7 +69,7 @@ class SessionState:
             return
         self.ledger.push(entry)
         if entry.kind is Kind.SYNC or entry.kind is Kind.QUERY or entry.kind is Kind.CALL:
-            self.open_pipeline = False
+            self.open_pipeline = self.acted = False
             self.flushed = True
         else:
             self.open_pipeline = True

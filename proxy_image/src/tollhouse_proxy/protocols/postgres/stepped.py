@@ -32,6 +32,7 @@ from tollhouse_proxy.protocols.postgres.withheld import passed_on
 NEED_STEPS = frozenset({"42P01", "42703", "42704", "42883", "3F000", "0A000"})
 """What is said of a text that needs an object which is not there yet, or another role or search_path."""
 
+_AMONG = "it stands among statements that make what it needs"
 _COPY_ALONE = "COPY FROM STDIN cannot stand behind statements that make what it needs"
 
 
@@ -99,12 +100,14 @@ class SteppedQuery:
             if self._statement.effect.kind is EffectKind.COPY_IN:
                 raise Turned(refuse.error("0A000", _COPY_ALONE, "", "Send it as a query of its own."))
         if self._permitted is None:
-            verdict = desk.bench.verdict(desk.operation(self._statement, self._subject), Question(text))
+            operation = desk.operation(self._statement, self._subject, beside=_AMONG)
+            verdict = desk.bench.verdict(operation, Question(text))
             if verdict is None:
                 return False
             if isinstance(verdict, Refused):
                 raise Turned(refuse.refused(verdict))
             self._permitted = verdict
+        desk.own(self._permitted)
         self._send(self._statement, self._permitted, start)
         self._at += 1
         self._statement = self._permitted = None

@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...]`: measure, print a table, write benchmarks/latest.json.
 
-Names: userland, transactions, bulk, policy, apply, held_up, connecting. Without names: all of them.
+Names: userland, transactions, bulk, policy, apply, held_up, connecting, vault. Without names: all of them.
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ def connecting() -> Sequence[Measure]:
     return one.measure()
 
 
+def vault() -> Sequence[Measure]:
+    from benchmarks import vault_chaos, vault_rotation
+
+    return [*vault_chaos.measure(), *vault_rotation.measure()]
+
+
 def held_up() -> Sequence[Measure]:
     from benchmarks import held_up as one
 
@@ -70,6 +76,7 @@ ALL: dict[str, Callable[[], Sequence[Measure]]] = {
     "apply": apply,
     "held_up": held_up,
     "connecting": connecting,
+    "vault": vault,
 }
 
 

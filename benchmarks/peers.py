@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,8 +130,11 @@ def pgbouncer(server: Postgres, database: str) -> Iterator[Peer | None]:
 
 
 @contextmanager
-def proxy(server: Postgres, database: str, policy: str = POLICY) -> Iterator[Peer]:
-    """A real proxy process that `tollhouse up` starts, with a policy that allows everything."""
+def proxy(
+    server: Postgres, database: str, policy: str = POLICY, others: Mapping[str, str] | None = None
+) -> Iterator[Peer]:
+    """A real proxy process that `tollhouse up` starts, with a policy that allows everything; `others` are
+    further files of its folder."""
     with process.workshop("bench") as folder:
         words = {
             "USER": server.superuser,
@@ -142,7 +145,8 @@ def proxy(server: Postgres, database: str, policy: str = POLICY) -> Iterator[Pee
         }
         for word, value in words.items():
             policy = policy.replace(word, value)
-        (folder / "bench.yaml").write_text(policy)
+        for name, text in {"bench.yaml": policy, **(others or {})}.items():
+            (folder / name).write_text(text)
         command = [sys.executable, "-m", "tollhouse_operator.cli", "up", str(folder), "-o", "json"]
         running = process.start("tollhouse up", command, log=folder / "up.log")
         try:

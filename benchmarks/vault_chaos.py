@@ -145,7 +145,7 @@ def _slow(world: VaultWorld) -> None:
 
 
 def _token(world: VaultWorld) -> None:
-    time.sleep(TOKEN_SECONDS * 1.5)
+    time.sleep(TOKEN_SECONDS * 1.2)
 
 
 _HAPPENINGS: dict[str, Callable[[VaultWorld], None]] = {
@@ -188,5 +188,5 @@ def _killed_proxy(world: VaultWorld, peer: Peer) -> list[Measure]:
             session.close()
     return [
         Measure("vault: leases of a killed proxy left", world.leases(), "leases", 0),
-        Measure("vault: until they were ended", took, "s", float(LEASE_SECONDS)),
+        Measure("vault: until they were ended", took, "s", LEASE_SECONDS / 2),
     ]

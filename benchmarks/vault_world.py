@@ -19,8 +19,9 @@ INSERT INTO accounts SELECT n, 0 FROM generate_series(1, 1000) AS n;
 """
 GRANTS = 'GRANT SELECT, UPDATE ON accounts TO "{{name}}"'
 MOUNT, AUTH = "bench-db", "bench-approle"
-LEASE_SECONDS, TOKEN_SECONDS = 20, 30
-"""Short, so that renewals, new tokens and ends happen within a run."""
+LEASE_SECONDS, TOKEN_SECONDS = 60, 60
+"""Longer than an outage (open sessions go on until their lease's end), short enough that renewals, new tokens
+and ends happen within a run."""
 
 _VAULT_POLICY = f"""
 path "{MOUNT}/creds/kit" {{ capabilities = ["read"] }}

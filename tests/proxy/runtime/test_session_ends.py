@@ -36,6 +36,10 @@ class Machine:
         self.unfinished = 0
         self.ended: list[EndNow] = []
 
+    def reach(self, first: list[type] | None) -> None:
+        if first is not None:
+            self._first = [effect for effect in self._first if type(effect) in first]
+
     @property
     def idle(self) -> bool:
         return not self.busy
@@ -82,9 +86,11 @@ class Open:
         return self.machine.ended[-1] if self.machine.ended else None
 
 
-def opened(life: float | None = None, **terms: Any) -> Open:
+def opened(life: float | None = None, first: list[type] | None = None, **terms: Any) -> Open:
+    """`first`: how far it has come; None: the client is in."""
     clock, judge = SetClock(), Judge(SessionTerms(**terms))
     machine = Machine(judge, clock, life)
+    machine.reach(first)
     parts = Parts(
         factory=lambda *_, **__: machine,
         prover=cast(Any, None),
@@ -96,6 +102,21 @@ def opened(life: float | None = None, **terms: Any) -> Open:
     session.connection_made(Wire())
     session.data_received(b"hello")
     return Open(clock, judge, machine, session)
+
+
+async def test_the_client_is_waited_for_ten_seconds_and_the_backend_longer_than_a_credential_may_take() -> (
+    None
+):
+    silent = opened(first=[])
+    assert silent.at(9.9) is None
+    ended = silent.at(0.1)
+    assert ended is not None
+    assert (ended.reason, ended.words) == (EndReason.TIMEOUT, "the log-in took too long")
+    proven = opened(first=[Opened])
+    assert proven.at(44.9) is None
+    ended = proven.at(0.1)
+    assert ended is not None
+    assert (ended.reason, "did not let the session in" in ended.words) == (EndReason.BACKEND, True)
 
 
 async def test_five_minutes_are_five_minutes() -> None:

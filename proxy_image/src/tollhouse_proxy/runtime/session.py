@@ -84,9 +84,11 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Seconds: until a client must be logged in, until a backend must have answered."""
+    """Seconds: until a client must have said who it is, until a backend must have answered."""
 
     login: float = 10.0
+    backend: float = 45.0
+    """From then on until the backend has let us in: a credential, perhaps a second one, and the log-in."""
     dial: float = 10.0
     message: float = 60.0
     """A message that was begun must get on by MESSAGE_BYTES in so many seconds, or end."""
@@ -122,6 +124,7 @@ class ClientSession(asyncio.Protocol):
         self._backend_paused = False
         self._lingering: asyncio.TimerHandle | None = None
         self._began = parts.clock.monotonic()
+        self._opened_at = self._began
         self._ready_at: float | None = None
         self._unfinished = (0.0, 0)
         self._heard = self._began
@@ -235,8 +238,8 @@ class ClientSession(asyncio.Protocol):
 
     def _overdue(self) -> EndNow | None:
         now = self._parts.clock.monotonic()
-        if self._ready_at is None and now - self._began >= self._limits.login:
-            return EndNow(EndReason.TIMEOUT, "the log-in took too long")
+        if self._ready_at is None and (late := self._late(now)) is not None:
+            return late
         if self._expires_at is not None and self._parts.clock.now() >= self._expires_at:
             return EndNow(EndReason.EXPIRED, "the token has expired", "Connect again with a fresh token.")
         if self._judge is None or self._ready_at is None:
@@ -246,6 +249,14 @@ class ClientSession(asyncio.Protocol):
         if self._dawdles(now):
             return EndNow(EndReason.TIMEOUT, "a message was begun and not ended")
         return self._out_of_terms(self._judge.terms, now)
+
+    def _late(self, now: float) -> EndNow | None:
+        """Until it is known who the client is, it is waited for; from then on, the backend."""
+        if self._judge is None and now - self._began >= self._limits.login:
+            return EndNow(EndReason.TIMEOUT, "the log-in took too long")
+        if self._judge is not None and now - self._opened_at >= self._limits.backend:
+            return EndNow(EndReason.BACKEND, "the backend did not let the session in in time")
+        return None
 
     def _dawdles(self, now: float) -> bool:
         """Whether the client keeps a message open: it would hold its backend session for ever."""
@@ -400,6 +411,7 @@ class ClientSession(asyncio.Protocol):
                     task.cancel()
             case Opened():
                 self._judge, self._expires_at = effect.judge, effect.expires_at
+                self._opened_at = self._parts.clock.monotonic()
             case Ready():
                 self._ready_at = self._parts.clock.monotonic()
             case Close():

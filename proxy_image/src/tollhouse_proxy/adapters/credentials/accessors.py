@@ -124,7 +124,8 @@ class _DeadFile:
 
     def strike(self, accessor: str) -> None:
         self.left.pop(accessor, None)
-        os.write(self._file, json.dumps({"ended": accessor}).encode() + b"\n")
+        # On a line of its own, whatever the end of its process has cut short.
+        os.write(self._file, b"\n" + json.dumps({"ended": accessor}).encode() + b"\n")
 
     def close(self) -> None:
         if not self.left:

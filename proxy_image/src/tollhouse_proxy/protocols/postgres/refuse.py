@@ -24,7 +24,12 @@ DECISIONS = {
     Refusal.CANCELLED: "cancelled",
     Refusal.UNAVAILABLE: "unavailable",
 }
-ENDINGS = {EndReason.IDLE: "57P05", EndReason.PROTOCOL: "08P01", EndReason.FAILURE: "58000"}
+ENDINGS = {
+    EndReason.IDLE: "57P05",
+    EndReason.PROTOCOL: "08P01",
+    EndReason.FAILURE: "58000",
+    EndReason.BACKEND: "08006",
+}
 _MAX_WORDS = 4096
 
 

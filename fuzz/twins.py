@@ -16,7 +16,7 @@ from typing import Any
 from fuzz.campaign import Campaign, main
 from fuzz.template import grown
 from tollhouse_core.masks import Detector, DetectorName, Mask, Nullify, Partial, Redact, Token
-from tollhouse_proxy.kits import frames, kernel, rows
+from tollhouse_proxy.kits import batches, frames, kernel, rows
 from tollhouse_proxy.kits import template as template_twin
 from tollhouse_proxy.kits.content import ContentScanner
 from tollhouse_proxy.kits.content_sheet import sheet_of
@@ -125,13 +125,13 @@ def outcome(function: Callable[..., Any], *given: Any) -> Any:
 
 
 class Target:
-    """Three targets in one."""
+    """Rows, templates, header walks, whole answers and batches."""
 
     name = "twins"
     steps = 10
 
     def step(self, rng: random.Random, campaign: Campaign) -> None:
-        """One run of rows, one statement, one stream."""
+        """One run of rows, one statement, one stream, one answer, one batch."""
         self._rows(rng, campaign)
         text = grown(rng).encode()
         if rng.random() < 0.3 and text:
@@ -141,6 +141,7 @@ class Target:
         if kernel.template(text) != template_twin.template(text):
             campaign.found(b"template\n" + text)
         self._frames(rng, campaign)
+        self._batches(rng, campaign)
 
     def _rows(self, rng: random.Random, campaign: Campaign) -> None:
         ways = None if rng.random() < 0.15 else tuple(rng.choices(_KINDS, k=rng.randrange(5)))
@@ -173,6 +174,32 @@ class Target:
             campaign.found(b"run\n" + data)
         if outcome(kernel.survey, data, at, caps) != outcome(frames.survey, data, at, caps):
             campaign.found(b"survey\n" + data)
+        shapes = frozenset((b"TDCZ", b"DCZ", b"CZ", b"dCZ", b"TCZ"))
+        body = rng.choice((b"SELECT 1\0", b"\0", b"", b"a\0b\0", b"\xff\0"))
+        data = data[: rng.choice((0, 0, 20))] + b"C" + pack("!I", len(body) + rng.choice((4, 4, 4, 5)))
+        data += body + rng.choice((b"Z\0\0\0\5I", b"Z\0\0\0\5I", b"Z\0\0\0\4", b"Z\0\0\0\6IZ"))
+        campaign.tried(1)
+        if kernel.answered(data, caps, shapes, 73) != frames.answered(data, caps, shapes, 73):
+            campaign.found(b"answered\n" + data)
+
+    def _batches(self, rng: random.Random, campaign: Campaign) -> None:
+        values = b"".join(
+            pack("!i", len(one)) + one if one is not None else b"\xff" * 4
+            for one in rng.choices((b"", b"1", b"abc", None), k=rng.randrange(4))
+        )
+        formats = b"".join(pack("!H", rng.choice((0, 1, 1, 2))) for _ in range(rng.randrange(3)))
+        body = rng.choice((b"\0", b"\0", b"p\0")) + rng.choice((b"\0", b"s\0", b"\xc3\0"))
+        body += pack("!H", len(formats) // 2) + formats + pack("!H", rng.randrange(4)) + values
+        body += rng.choice((b"\0\0", b"\0\1\0\1", b"\0\1\0\2", b"\0\1", b""))
+        data = rng.choice((b"", b"P\0\0\0\x07\0a\0", b"P\0\0\0\x08s\0a\0")) + b"B"
+        data += pack("!I", len(body) + 4) + body + rng.choice((b"", b"D\0\0\0\6P\0", b"D\0\0\0\6S\0"))
+        data += b"E\0\0\0\x09\0\0\0\0\0S\0\0\0\4"
+        if rng.random() < 0.3:
+            at = rng.randrange(len(data))
+            data = data[:at] + rng.randbytes(rng.randrange(3)) + data[at + rng.randrange(2) :]
+        campaign.tried(1)
+        if kernel.parts(data) != batches.parts(data):
+            campaign.found(b"parts\n" + data)
 
 
 def masking(function: Any, data: bytes, ways: Any, sheet: Sheet, masked: Masked) -> Any:

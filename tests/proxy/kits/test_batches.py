@@ -94,6 +94,16 @@ def test_whatever_is_bent_is_found_alike_and_only_if_each_message_reads_so(data:
         assert (read.portal, read.statement, read.formats, read.values) == ("", statement, shown, values)
 
 
+@pytest.mark.parametrize("shown", [[0, 1], [1, 1, 1]])
+@pytest.mark.parametrize("parts", [batches.parts, kernel.parts], ids=["python", "kernel"])
+def test_formats_are_none_or_one_or_as_many_as_values(
+    parts: Callable[[bytes], object], shown: list[int]
+) -> None:
+    assert parts(bind("", shown, [b"x"] * len(shown), []) + END) is not None
+    assert parts(bind("", shown, [b"x"], []) + END) is None
+    assert parts(bind("", [1], [b"x"] * 3, []) + END) is not None
+
+
 def query(text: bytes) -> bytes:
     return b"Q" + pack("!I", len(text) + 5) + text + b"\0"
 

@@ -152,6 +152,19 @@ def test_what_a_shell_or_a_password_file_could_misread_is_quoted() -> None:
     assert fed("pgpass", Secret("a:b\\c")) == "*:*:*:*:a\\:b\\\\c"
 
 
+def test_a_token_that_a_service_file_cannot_hold_is_not_written_there(
+    provider: Provider, logins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.tokens[1][1]["access_token"] = long = "a" * 1100
+    assert login(provider) == 0
+    file = tmp_path / "service.conf"
+    assert run(["token", "--login", "--for", "service", "--to", str(file)]) == 1
+    assert "passfile=FILE" in capsys.readouterr().err
+    assert not file.exists()
+    assert run(["token", "--login", "--for", "pgpass", "--to", str(file)]) == 0
+    assert file.read_text() == f"*:*:*:*:{long}\n"
+
+
 def test_a_password_file_is_closed_to_others(
     provider: Provider, logins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,7 +67,7 @@ def run(given: argparse.Namespace, output: Output) -> Exit:
     """Prints the token, or writes it."""
     from pathlib import Path
 
-    from tollhouse_operator.login.feeding import fed
+    from tollhouse_operator.login.feeding import CannotFeed, fed
     from tollhouse_operator.standalone.layout import replace_file
 
     if given.login is not None:
@@ -75,7 +75,10 @@ def run(given: argparse.Namespace, output: Output) -> Exit:
         expires_at = datetime.fromtimestamp(ends, UTC)
     else:
         token, expires_at = _local(given)
-    text = fed(given.way, token) if given.way else token.reveal()
+    try:
+        text = fed(given.way, token) if given.way else token.reveal()
+    except CannotFeed as error:
+        raise CommandFailed(str(error)) from None
     if given.to:
         replace_file(Path(given.to), f"{text}\n".encode())
         output.document({"file": given.to, "expiresAt": expires_at.isoformat(timespec="seconds")})

@@ -158,6 +158,9 @@ def test_the_token_endpoint_is_there_only_where_it_is_wanted() -> None:
     environment = {one["name"]: one.get("value") for one in container["env"]}
     assert environment["TOLLHOUSE_TOKENS_ISSUER"] == "https://tollhouse-tokens.system.svc"
     assert {"name": "tokens", "containerPort": 8443} in container["ports"]
-    role = next(one for one in of_kind(documents, "Role") if one["metadata"]["namespace"] == "system")
+    roles = {one["metadata"]["name"]: one for one in of_kind(documents, "Role")}
+    (leases,) = roles["tollhouse-operator-used-assertions"]["rules"]
+    assert (leases["resources"], leases["verbs"]) == (["leases"], ["create", "list", "delete"])
+    role = roles["tollhouse-operator-authority"]
     named = {name for rule in role["rules"] for name in rule.get("resourceNames", ())}
     assert named == {"tollhouse-authority", "tollhouse-token-keys", "corp-ca"}

@@ -130,3 +130,12 @@ def test_a_part_that_is_none_is_refused() -> None:
         kernel.press([plain("s", 0)], 1, 0, ENCODE, b"", {}, 0, "")
     with pytest.raises(ValueError, match="not a part"):
         kernel.press([plain("s", 0)], 0, 2, ENCODE, b"", {}, 0, "")
+
+
+@pytest.mark.parametrize("first", range(LINES_BETWEEN_SIGNATURES - 2, LINES_BETWEEN_SIGNATURES + 2))
+def test_a_batch_may_end_right_before_the_line_that_is_signed(first: int) -> None:
+    """What is queued is written as it comes: a batch ends anywhere."""
+    readable, pressed = both()
+    batch: list[Event | Brief] = [plain("a", number) for number in range(first + 3)]
+    for part in (batch[:first], batch[first:]):
+        assert pressed.seal_all(list(part)) == readable.seal_all(list(part))

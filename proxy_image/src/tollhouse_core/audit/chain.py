@@ -146,7 +146,7 @@ class Chain:
                 batch, at, until, self._encode, self._written_by, self._heads, self._line, self._trail
             )
             lines.append(made)
-            if at < until or not self._unsigned:
+            if at < until or (at < len(batch) and not self._unsigned):
                 lines.append(self.seal(batch[at]))
                 at += 1
         return b"".join(lines)

@@ -76,7 +76,7 @@ class Approving:
     def asked(self) -> ApprovalRequest:
         """Waits for a request that was not asked about before."""
         found = wait.until(
-            lambda: [one for one in self.all() if one.name not in self._seen], within=15, what="a request"
+            lambda: [one for one in self.all() if one.name not in self._seen], within=60, what="a request"
         )
         self._seen.add(found[0].name)
         return found[0]

@@ -61,7 +61,7 @@ class Shop:
         """What the statement gives once it is approved."""
         waits = self.start(client, sql, *parameters)
         assert self.asking.vote(self.asking.asked().name, "alice", "managers") == ""
-        return waits.result(20)
+        return waits.result(60)
 
 
 def stronger(**more: Any) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def test_what_the_ordinary_role_cannot_do_works_once_it_is_approved_and_leaves_n
         assert request.spec.credential == "eraser"
         assert shop.leases() == []  # nothing is fetched before people have agreed
         shop.asking.vote(request.name, "alice", "managers")
-        assert waits.result(20).rowcount == 1
+        assert waits.result(60).rowcount == 1
         assert shop.left() == []
         assert shop.rows() == 49
         [decided] = [one.data for one in shop.asking.sink.events if one.data.get("credential") == "eraser"]
@@ -111,7 +111,7 @@ def test_what_the_ordinary_role_cannot_do_works_once_it_is_approved_and_leaves_n
         again = shop.start(client, "DELETE FROM orders WHERE id = 8")
         shop.asking.vote(shop.asking.asked().name, "bob", "managers", decision="Denied")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="is denied"):
-            again.result(20)
+            again.result(60)
         assert client.execute("SELECT current_user").fetchone() == (shop.reader,)
         assert shop.rows() == 49
     assert shop.left() == []
@@ -129,7 +129,7 @@ def test_parameters_rows_and_formats_are_those_of_the_clients_own_session(shop: 
         with client.cursor(binary=True) as cursor:
             waits = shop.pool.submit(cursor.execute, "DELETE FROM orders WHERE id = %s RETURNING total", [10])
             shop.asking.vote(shop.asking.asked().name, "alice", "managers")
-            assert waits.result(20).fetchall() == [(100,)]
+            assert waits.result(60).fetchall() == [(100,)]
         assert client.execute("SELECT count(*) FROM orders").fetchone() == (48,)
     assert shop.left() == []
 
@@ -141,7 +141,7 @@ def test_an_error_of_the_statement_is_the_clients_and_the_session_goes_on(shop: 
             waits = shop.start(client, sql, *parameters)
             shop.asking.vote(shop.asking.asked().name, "alice", "managers")
             with pytest.raises(psycopg.errors.DivisionByZero):
-                waits.result(20)
+                waits.result(60)
             assert client.execute("SELECT 1").fetchone() == (1,)
     assert shop.rows() == 50
     assert shop.left() == []
@@ -173,7 +173,7 @@ def test_a_name_that_the_stronger_role_would_read_otherwise_is_refused(shop: Sho
         waits = shop.start(client, "DELETE FROM orders WHERE id = 7")
         shop.asking.vote(shop.asking.asked().name, "alice", "managers")
         with pytest.raises(psycopg.OperationalError, match="needs USAGE on those schemas"):
-            waits.result(20)
+            waits.result(60)
     assert shop.rows() == 50
     assert shop.left() == []
 
@@ -195,7 +195,7 @@ def test_a_client_that_cancels_or_leaves_while_it_runs_leaves_neither_lease_nor_
         assert len(shop.leases()) == 1
         client.cancel_safe()
         with pytest.raises(psycopg.errors.QueryCanceled):
-            waits.result(20)
+            waits.result(60)
         assert shop.left() == []
         waits = shop.start(client, slow)
         shop.asking.vote(shop.asking.asked().name, "alice", "managers")
@@ -204,7 +204,7 @@ def test_a_client_that_cancels_or_leaves_while_it_runs_leaves_neither_lease_nor_
         wait.until(lambda: not shop.leases(), what="the lease is given back")
         wait.until(lambda: not runs(), what="the statement is stopped")
         with pytest.raises(psycopg.OperationalError):
-            waits.result(20)
+            waits.result(60)
     assert shop.rows() == 50
 
 
@@ -220,12 +220,12 @@ def test_nothing_is_fetched_for_what_is_denied_expires_or_is_given_up(shop: Shop
         waits = shop.start(client, "DELETE FROM orders WHERE id = 7")
         shop.asking.vote(shop.asking.asked().name, "alice", "managers", decision="Denied")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            waits.result(20)
+            waits.result(60)
         waits = shop.start(client, "DELETE FROM orders WHERE id = 7")
         shop.asking.asked()
         client.cancel_safe()
         with pytest.raises(psycopg.errors.QueryCanceled):
-            waits.result(20)
+            waits.result(60)
         shop.asking.policy(stronger(expiresAfter="1s"))
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="expired"):
             client.execute("DELETE FROM orders WHERE id = 7")

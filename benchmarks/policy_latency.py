@@ -39,15 +39,18 @@ class Change:
 
 
 @contextmanager
-def served(plane: ControlPlane, server: Postgres) -> Iterator[tuple[str, str, Callable[[bool], None]]]:
-    """A Connection with a running proxy: (namespace, connection string, a way to allow or not)."""
+def served(
+    plane: ControlPlane, server: Postgres, **more: Any
+) -> Iterator[tuple[str, str, Callable[[bool], None]]]:
+    """A Connection with a running proxy: (namespace, connection string, a way to allow or not). `more` is in
+    the Connection's spec."""
     namespace = plane.namespace("bench")
     database = server.create_database(sql="CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
     plane.service_account(namespace, AGENT)
     secret = {"username": server.superuser, "password": server.password}
     plane.apply(
         _object("Secret", "backend", namespace, stringData=secret, api="v1"),
-        _object("Connection", NAME, namespace, spec=_connection(server, database)),
+        _object("Connection", NAME, namespace, spec={**_connection(server, database), **more}),
     )
 
     def allow(allowed: bool) -> None:
@@ -77,9 +80,9 @@ def measure(changes: int = CHANGES) -> list[Measure]:
     name = f"policy change to first changed decision ({changes} changes)"
     return [
         Measure(f"{name}, from kubectl's start: p50", statistics.median(starts), "s"),
-        Measure(f"{name}, from kubectl's start: p99", _percentile(starts, 99), "s", GOAL_P99_SECONDS),
+        Measure(f"{name}, from kubectl's start: p99", percentile(starts, 99), "s", GOAL_P99_SECONDS),
         Measure(f"{name}, from kubectl's return: p50", statistics.median(returns), "s"),
-        Measure(f"{name}, from kubectl's return: p99", _percentile(returns, 99), "s", GOAL_P99_SECONDS),
+        Measure(f"{name}, from kubectl's return: p99", percentile(returns, 99), "s", GOAL_P99_SECONDS),
     ]
 
 
@@ -101,7 +104,7 @@ def _may_read(session: psycopg.Connection[Any]) -> bool:
     return True
 
 
-def _percentile(ordered: list[float], percent: int) -> float:
+def percentile(ordered: list[float], percent: int) -> float:
     """The smallest value that at least `percent` of all do not exceed."""
     return ordered[min(len(ordered) - 1, -(-len(ordered) * percent // 100) - 1)]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from kit import wait
+from kit.plugin import Plugin
 from kit.psql_session import PsqlSession
 
 REQUESTER = "system:serviceaccount:shop:triage"
@@ -49,6 +51,24 @@ def test_a_manager_lets_exactly_one_statement_run_on_the_same_connection(world, 
     assert second != name
     assert world.vote(second, "Denied", user="alice").returncode == 0
     assert "42501" in triage.result(mark)
+
+
+def test_the_plugin_of_kubectl_is_all_an_approver_needs(world, triage: PsqlSession, tmp_path: Path) -> None:
+    alice = Plugin(world.cluster, tmp_path, "alice")
+    where = ("-n", "shop")
+    name, mark = waiting(world, triage, 12)
+    assert name in alice.run("approvals", "list", *where).stdout
+    shown = alice.run("approvals", "show", name, *where).stdout
+    assert "DELETE FROM public.orders WHERE id = 12" in shown
+    done = alice.run("approvals", "approve", name, *where, "--reason", "Ticket 4711")
+    assert done.returncode == 0, done.stderr
+    assert "ERROR" not in triage.result(mark)
+    assert world.superuser("SELECT count(*) FROM orders WHERE id = 12") == "0"
+    name, mark = waiting(world, triage, 14)
+    assert alice.run("approvals", "deny", name, *where, "--reason", "not today").returncode == 0
+    assert alice.run("approvals", "wait", name, *where, "--timeout", "60s").returncode == 1
+    assert "not today" in triage.result(mark)
+    assert world.superuser("SELECT count(*) FROM orders WHERE id = 14") == "1"
 
 
 def test_people_who_may_not_decide_are_refused_with_a_sentence(world, triage: PsqlSession) -> None:

@@ -17,6 +17,7 @@ from kit.postgres import Postgres
 from kit.wire_world import SystemClock, WireWorld, running
 from tollhouse_core.api.approval_request import ApprovalRequest, Decision
 from tollhouse_core.approvals.admission import NotAdmitted, admit
+from tollhouse_core.identity import Identity
 from tollhouse_core.policy.limits import LimitBook
 from tollhouse_dialects import LANGUAGES
 from tollhouse_operator.standalone.requests import RequestFolder
@@ -104,8 +105,10 @@ class Approving:
 
 
 @contextmanager
-def approving(state: Path, server: Postgres, database: str) -> Iterator[Approving]:
-    """Serves until the end of the block."""
-    made = Approving(state, WireWorld(server, database))
+def approving(
+    state: Path, server: Postgres, database: str, known: Mapping[str, Identity] | None = None
+) -> Iterator[Approving]:
+    """Serves until the end of the block; `known` are identities by token, instead of the usual one."""
+    made = Approving(state, WireWorld(server, database, known=dict(known or {})))
     with running(made.world):
         yield made

@@ -40,7 +40,7 @@ MACHINES = {"x86_64": "amd64", "aarch64": "arm64v8"}
 # Data is thrown away with the test: nothing waits for the disk.
 SETTINGS = """\
 listen_addresses = '127.0.0.1'
-max_connections = 200
+max_connections = 300
 shared_buffers = 32MB
 fsync = off
 synchronous_commit = off

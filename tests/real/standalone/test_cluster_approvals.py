@@ -12,10 +12,11 @@ import pytest
 
 from kit import control_plane as part
 from kit.kube_programs import kubectl_program
+from kit.plugin import Plugin
 from real.operator.installed import Installed
 from tollhouse_operator.cli import main
 
-pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,23 @@ def test_waiting_ends_with_the_decision_or_with_the_time(
         )  # fmt: skip
         assert waiting.result(90) == 1
     assert f"{name}: Denied (denied by alice: not today)" in capsys.readouterr().out
+
+
+def test_an_approver_has_the_whole_of_it_as_a_plugin_of_kubectl(
+    tollhouse: Installed, request_name: tuple[str, str], tmp_path: Path
+) -> None:
+    namespace, name = request_name
+    alice = Plugin(tollhouse.plane, tmp_path, "alice")
+    where = ("-n", namespace)
+    assert name in alice.run("approvals", "list", *where).stdout
+    assert "DELETE FROM public.orders WHERE id = 7" in alice.run("approvals", "show", name, *where).stdout
+    done = alice.run("approvals", "approve", name, *where, "--reason", "Ticket 4711")
+    assert done.returncode == 0, done.stderr
+    waited = alice.run("approvals", "wait", name, *where, "--timeout", "60s")
+    assert waited.returncode == 0, waited.stderr
+    again = alice.run("approvals", "deny", name, *where)
+    assert again.returncode == 1
+    assert "alice has voted already" in again.stderr or "too late to vote" in again.stderr
 
 
 def test_a_request_that_is_not_there_is_told(

@@ -15,16 +15,18 @@ from pathlib import Path
 # The test kit starts the real parts; it lives with the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from suites import isolation, node_postgres, pipeline, programs, python_drivers, regress
+from suites import filtered, isolation, jdbc, node_postgres, pipeline, programs, python_drivers, regress
 from suites.compared import Compared, compare, differences, table
 from suites.suite import Suite
 
 ALL: Sequence[Suite] = (
     *regress.SUITES,
+    *filtered.SUITES,
     *isolation.SUITES,
     *pipeline.SUITES,
     *python_drivers.SUITES,
     *node_postgres.SUITES,
+    *jdbc.SUITES,
     *programs.SUITES,
 )
 
@@ -44,6 +46,7 @@ def main() -> int:
             continue
         print(f"{suite.name} ...", file=sys.stderr, flush=True)
         found.append(compare(suite, _fresh(keep / suite.name)))
+        print(table(found[-1:]), file=sys.stderr, flush=True)
     if not found:
         return 2
     print(table(found))

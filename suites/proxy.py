@@ -7,12 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit import process, wait
 from kit.ports import LOOPBACK, answers
-from suites.server import SUPERUSER, Server
+from suites.server import Server
 from suites.suite import Wants, Way
 
 # The server trusts everybody, so whatever user a suite names is passed on. Wildcards do not reach the
@@ -100,7 +100,7 @@ def running(server: Server, wants: Wants, logs: Path) -> Iterator[Proxy]:
             wait.until(lambda: answers(port), within=30, what="the proxy listens")
             pid = wait.until(lambda: _proxy_of(up.pid), what="the proxy's process")
             direct = server.way
-            way = Way("proxied", LOOPBACK, port, SUPERUSER, _token(folder), direct.programs, direct.uid)
+            way = replace(direct, name="proxied", host=LOOPBACK, port=port, password=_token(folder))
             yield Proxy(way, pid)
         finally:
             up.stop()

@@ -11,6 +11,7 @@ from suites.places import PostgresTree
 from suites.suite import Outcome, Result, Suite, Wants, Way
 
 HOME = "src/test/regress"
+SECONDS = 7200
 BUILT = (f"{HOME}/pg_regress", f"{HOME}/regress.so")
 
 # `ok 12 + boolean 31 ms` since release 16; before, `     boolean ... ok   31 ms`, or `test name ... FAILED`.
@@ -44,8 +45,11 @@ class Regress:
         return run_schedule(way, folder, home, home / "pg_regress", "parallel_schedule")
 
 
-def run_schedule(way: Way, folder: Path, home: Path, program: Path, schedule: str) -> Outcome:
-    """pg_regress (or isolation's) on a schedule. Differences stay in `folder/out`."""
+def run_schedule(
+    way: Way, folder: Path, home: Path, program: Path, schedule: str | Path, *more: str
+) -> Outcome:
+    """pg_regress (or isolation's) on a schedule, a file of `home` where it is but a name. Differences stay
+    in `folder/out`."""
     out = folder / "out"
     out.mkdir()
     out.chmod(0o777)  # the server writes there too, as its own user
@@ -57,23 +61,28 @@ def run_schedule(way: Way, folder: Path, home: Path, program: Path, schedule: st
         f"--bindir={way.programs}",
     ]
     command += [f"--dlpath={home}", f"--host={way.host}", f"--port={way.port}", f"--user={way.user}"]
-    command += ["--max-connections=20", f"--schedule={home / schedule}"]
-    done = subprocess.run(
-        command,
-        env=way.environment(LD_LIBRARY_PATH=str(libraries)),
-        cwd=out,
-        user=way.uid,
-        group=way.uid,
-        extra_groups=None if way.uid is None else [],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    (folder / "run.log").write_text(done.stdout)
-    results = results_of(done.stdout)
-    trouble = "" if results else f"no test ran: {done.stdout.strip()[-400:]}"
-    return Outcome(results, trouble)
+    command += ["--max-connections=20", f"--schedule={home / schedule}", *more]
+    log, trouble = folder / "run.log", ""
+    with log.open("wb") as words:
+        try:
+            subprocess.run(
+                command,
+                env=way.environment(LD_LIBRARY_PATH=str(libraries)),
+                cwd=out,
+                user=way.uid,
+                group=way.uid,
+                extra_groups=None if way.uid is None else [],
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=subprocess.STDOUT,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            trouble = f"it was not done within {SECONDS} s"
+    text = log.read_text(errors="replace")
+    results = results_of(text)
+    return Outcome(results, trouble if results else f"no test ran: {text.strip()[-400:]}")
 
 
 def results_of(output: str) -> dict[str, Result]:

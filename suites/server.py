@@ -54,7 +54,7 @@ def running(wants: Wants, log: Path) -> Iterator[Server]:
             stop=signal.SIGINT,
             remove=[data],
         )
-        way = Way("direct", LOOPBACK, port, SUPERUSER, "trusted", wants.programs, user)
+        way = Way("direct", LOOPBACK, port, SUPERUSER, "trusted", wants.programs, user, port)
         made = Server(port, way, folder / "server.log")
         try:
             wait.until(lambda: _ready(server, made), within=30, what="the server accepts sessions")

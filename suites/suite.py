@@ -45,7 +45,7 @@ class Way:
     """How a run reaches the database: directly or through the proxy.
 
     The password of the proxied way is a token, which may be longer than a client's prompt takes.
-    uid: the user to run as, that the server runs as too; None: as now.
+    uid: the user to run as, that the server runs as too; None: as now. server_port: the server's own.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Way:
     password: str
     programs: Path
     uid: int | None = None
+    server_port: int = 0
 
     def environment(self, database: str = "postgres", **more: str) -> dict[str, str]:
         """libpq's settings for a client, the server's programs first on PATH."""
@@ -80,6 +81,11 @@ class Outcome:
 
     def count(self, result: Result) -> int:
         return sum(one is result for one in self.results.values())
+
+    @property
+    def all_passed(self) -> bool:
+        """Whether there were tests and none failed."""
+        return bool(self.results) and not self.trouble and not self.count(Result.FAILED)
 
     @property
     def counted(self) -> str:

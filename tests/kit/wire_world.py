@@ -148,6 +148,9 @@ class ScriptedJudge:
     ) -> bool:
         return False
 
+    def unbound(self, operation: Operation) -> bool:
+        return self.gate.unbound
+
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         self.rows += rows
         most = self.gate.most_rows
@@ -180,6 +183,7 @@ class ScriptedGate:
     most_rows: int | None = None
     terms: SessionTerms = field(default_factory=SessionTerms)
     lost: str = ""
+    unbound: bool = False
     shut: Refused | None = None
     sessions: list[ScriptedJudge] = field(default_factory=list)
     turned_away: list[str] = field(default_factory=list)

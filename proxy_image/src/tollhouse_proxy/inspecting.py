@@ -211,6 +211,9 @@ class _QuestionJudge:
     def freely(self, operation: Operation) -> bool:
         return False
 
+    def unbound(self, operation: Operation) -> bool:
+        return False
+
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         return None
 

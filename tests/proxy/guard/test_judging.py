@@ -23,6 +23,7 @@ from tollhouse_core.decision import Permitted, Refusal, Refused
 from tollhouse_core.identity import Identity, Proof
 from tollhouse_proxy.guard.session import SessionJudge
 from tollhouse_proxy.ports.judging import Completion, Outcome, SessionNotAllowed
+from tollhouse_proxy.protocols.postgres.anything import ANYTHING
 
 
 def judged(world: World, judge: SessionJudge, operation: Any) -> Permitted | Refused:
@@ -348,3 +349,65 @@ async def test_a_deleted_request_is_no_approval() -> None:
     verdict = await task
     assert isinstance(verdict, Refused)
     assert "deleted" in verdict.message
+
+
+OPEN = (
+    {
+        "name": "tables",
+        "allow": {
+            "sql": {
+                "access": ["Select", "Insert", "Update", "Delete", "Truncate"],
+                "tables": ["*", "pg_catalog.*", "information_schema.*", "pg_toast.*"],
+            }
+        },
+    },
+    {"name": "commands", "allow": {"sql": {"commands": ["*"]}}},
+    {
+        "name": "functions",
+        "allow": {
+            "sql": {"functions": ["*", "pg_catalog.*", "information_schema.*"]},
+        },
+    },
+)
+CLOSING: list[dict[str, Any]] = [
+    {"name": "no", "deny": {"sql": {"access": ["Select"], "tables": ["payroll"]}}},
+    {"name": "no", "deny": {"sql": {"commands": ["DROP TABLE"]}}, "mode": "Shadow"},
+    {**DELETE_NEEDS},
+    {"name": "no", "mask": {"columns": ["people.email"], "with": {"redact": {}}}},
+    {"name": "no", "mask": {"content": ["PaymentCard"], "with": {"redact": {}}}},
+    {"name": "no", "filter": {"tables": ["orders"], "where": "id > 0"}},
+]
+
+
+def test_whom_only_allows_speak_of_and_who_may_do_anything_is_bound_by_nothing() -> None:
+    assert World(policy_document(*OPEN)).open().unbound(ANYTHING)
+
+
+@pytest.mark.parametrize("closing", CLOSING, ids=lambda rule: next(key for key in rule if key != "name"))
+def test_any_rule_that_takes_something_back_binds(closing: dict[str, Any]) -> None:
+    assert not World(policy_document(*OPEN, closing)).open().unbound(ANYTHING)
+
+
+@pytest.mark.parametrize("left_out", OPEN, ids=lambda rule: rule["name"])
+def test_so_does_a_kind_of_access_that_is_not_open(left_out: dict[str, Any]) -> None:
+    assert (
+        not World(policy_document(*(rule for rule in OPEN if rule is not left_out))).open().unbound(ANYTHING)
+    )
+
+
+@pytest.mark.parametrize("tables", [["public.*"], ["a*", "b*"], ["*.orders"], ["*"]])
+def test_so_do_tables_that_are_not_open(tables: list[str]) -> None:
+    some = {"name": "tables", "allow": {"sql": {**OPEN[0]["allow"]["sql"], "tables": tables}}}
+    assert not World(policy_document(some, *OPEN[1:])).open().unbound(ANYTHING)
+
+
+def test_what_is_open_on_a_condition_is_not_open() -> None:
+    rules = [{**OPEN[0], "when": "operation.hasWhere"}, *OPEN[1:]]
+    assert not World(policy_document(*rules)).open().unbound(ANYTHING)
+
+
+def test_without_a_bundle_everybody_is_bound() -> None:
+    world = World(policy_document(*OPEN))
+    judge = world.open()
+    world.apply()
+    assert not judge.unbound(ANYTHING)

@@ -280,3 +280,45 @@ def test_a_search_path_is_read_as_the_server_reads_it(path: str, changed: Callab
     shop.settings = SessionSettings(search_path=split_path(shown[0]))
     statement = shop.understand("SELECT 1")[0]
     assert statement.plan.names.path == shop.catalog.effective_path  # type: ignore[attr-defined]
+
+
+NEW_SCHEMA = (
+    "CREATE SCHEMA fresh CREATE VIEW seen AS SELECT a, b.id FROM things, fresh.things b CREATE VIEW again AS"
+    " SELECT * FROM seen CREATE TABLE things (a serial, id int REFERENCES things2, UNIQUE (a, id))"
+    " CREATE TABLE things2 (id int PRIMARY KEY) CREATE INDEX by_a ON things (a)"
+)
+
+
+def test_elements_of_a_new_schema_may_speak_of_each_other(shop: Session) -> None:
+    [statement] = shop.understand(
+        "CREATE SCHEMA fresh CREATE VIEW seen AS SELECT a FROM things, fresh.things b"
+        " CREATE TABLE things (a int)"
+    )
+    paths = {access.path for access in statement.operation.accesses}
+    assert {("fresh",), ("fresh", "seen"), ("fresh", "things")} <= paths
+    assert _run(shop, NEW_SCHEMA.replace(" REFERENCES things2", "")).kind != "error"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE SCHEMA z CREATE VIEW leak AS SELECT ssn FROM public.customers"
+        " CREATE TABLE customers (ssn text)",
+        "CREATE SCHEMA z CREATE VIEW leak AS SELECT ssn FROM customers"
+        " CREATE VIEW customers AS SELECT 1 AS ssn",
+        "CREATE SCHEMA z CREATE TABLE customers (ssn text) CREATE VIEW leak AS SELECT c.ssn FROM z.customers,"
+        " public.customers c",
+    ],
+)
+def test_what_they_read_beside_that_is_judged_as_ever(sql: str, shop: Session) -> None:
+    [statement] = shop.understand(sql)
+    touched = {access.path for access in statement.operation.accesses if access.action == "Select"}
+    assert ("public", "customers") in touched
+
+
+def test_a_new_table_does_not_stand_for_one_that_comes_before_every_path(shop: Session) -> None:
+    [statement] = shop.understand(
+        "CREATE SCHEMA z CREATE TABLE pg_authid (rolpassword text)"
+        " CREATE VIEW leak AS SELECT rolpassword FROM pg_authid"
+    )
+    assert ("pg_catalog", "pg_authid") in {access.path for access in statement.operation.accesses}

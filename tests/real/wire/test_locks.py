@@ -57,3 +57,16 @@ def test_what_was_held_is_read_once_it_is_free(world: WireWorld, holder: psycopg
                 return False
 
         wait.until(seen, within=10)
+
+
+@pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout"])
+def test_the_clients_own_time_limits_are_what_they_were(world: WireWorld, setting: str) -> None:
+    with psycopg.connect(world.dsn(), autocommit=True) as client:
+        client.execute(f"SET {setting} = '7s'")
+        with client.transaction(force_rollback=True):
+            client.execute(f"SET LOCAL {setting} = '8s'")
+            client.execute("CREATE TEMP TABLE passing (id int)")
+            client.execute("SELECT count(*) FROM passing")
+            assert client.execute(f"SHOW {setting}").fetchone() == ("8s",)
+        client.execute("SELECT count(*) FROM customers")
+        assert client.execute(f"SHOW {setting}").fetchone() == ("7s",)

@@ -95,5 +95,8 @@ def test_the_row_that_failed_is_shown_to_whom_may_read_it(world: WireWorld, read
     with psycopg.connect(world.dsn(), autocommit=True) as client:
         with pytest.raises(psycopg.errors.NotNullViolation) as caught:
             client.execute("INSERT INTO customers VALUES (90, NULL, 'dee@shop.example')")
-        detail = caught.value.diag.message_detail
-    assert detail == ("Failing row contains (90, null, dee@shop.example, 1, null)." if reading else None)
+        client.execute("PREPARE fails AS INSERT INTO customers VALUES (90, NULL, 'dee@shop.example')")
+        with pytest.raises(psycopg.errors.NotNullViolation) as again, psycopg.ClientCursor(client) as simple:
+            simple.execute("EXECUTE fails")
+    row = "Failing row contains (90, null, dee@shop.example, 1, null)." if reading else None
+    assert (caught.value.diag.message_detail, again.value.diag.message_detail) == (row, row)

@@ -87,6 +87,12 @@ class Applicable:
         if all(rule.head.condition is None for rule in self.content_masks):
             self.steady_content = tuple(content_masks(self.content_masks))
 
+    @property
+    def only_opens(self) -> bool:
+        """Whether no rule closes, hides or asks about anything: nothing takes back what an allow opens."""
+        closing = (self.denies, self.approvals, self.column_masks, self.content_masks, self.filters)
+        return not any(closing)
+
     def meeting(self, access: Access) -> AccessRules:
         """The rules that meet an access."""
         # What a selector reads, without the enums: hashing those is slow.

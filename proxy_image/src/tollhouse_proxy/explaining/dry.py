@@ -109,6 +109,10 @@ class DryJudge:
         """Nothing is ever permitted."""
         return False
 
+    def unbound(self, operation: Operation) -> bool:
+        """Nothing is ever permitted."""
+        return False
+
     def again(self, permitted: Permitted, operation: Operation) -> None:
         """Nothing is ever permitted."""
         return

@@ -265,6 +265,14 @@ class SessionJudge:
         decision = None if bundle is None else self._evaluate(bundle, operation)
         return isinstance(decision, Allow) and not decision.obligations.touches_data
 
+    def unbound(self, operation: Operation) -> bool:
+        """See the port."""
+        bundle = self._house.in_force.bundle
+        if bundle is None or not bundle.applicable(self._session.identity).only_opens:
+            return False
+        decision = self._evaluate(bundle, operation)
+        return isinstance(decision, Allow) and decision.cacheable
+
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         """See the port."""
         self._counters.rows += rows

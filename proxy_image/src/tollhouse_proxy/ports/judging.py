@@ -125,6 +125,11 @@ class Judge(Protocol):
         not counted; a fact that costs something counts as unknown, and that as no."""
         ...
 
+    def unbound(self, operation: Operation) -> bool:
+        """Whether it would be allowed at any time, and no rule about this identity denies, masks, filters or
+        asks: what the operation stands for by its pattern is open then, whatever its name. Not audited."""
+        ...
+
     def spent(self, operation_id: int, rows: int, size: int) -> Overrun | None:
         """Counts what goes out to the client, before it goes; an Overrun must end the result."""
         ...

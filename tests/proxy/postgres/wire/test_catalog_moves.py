@@ -204,3 +204,58 @@ def test_a_backend_that_answers_our_question_with_no_row_is_left(
     other.backend(nothing * len(asked), ready())
     assert other.closed is not None
     assert other.closed.reason is EndReason.BACKEND
+
+
+def refuses_to_read(talk: Transcript, code: str, status: str = "I") -> None:
+    """The backend stops at the first question of ours that is under way."""
+    assert any(one[:1] == b"P" for one in talk.to_backend())
+    talk.backend(message(b"3"), error(code), ready(status))
+
+
+@pytest.mark.parametrize("code", ["XX000", "55P03"])
+def test_something_dropped_while_it_was_read_is_read_past(
+    mover: Transcript, other: Transcript, code: str
+) -> None:
+    mover.client(query("DDL view"))
+    other.client(query("SELECT 1"))
+    refuses_to_read(other, code)
+    assert other.answer_looks() == 4
+    other.backend(result("1"), ready())
+    assert other.kinds() == "TDCZ"
+
+
+def test_it_is_not_tried_for_ever(mover: Transcript, other: Transcript) -> None:
+    mover.client(query("DDL view"))
+    other.client(query("SELECT 1"))
+    for _ in range(6):
+        refuses_to_read(other, "XX000")
+    [refusal, _] = other.to_client()
+    assert said(refusal)["C"] == "40001"
+    assert "while it was read" in said(refusal)["M"]
+
+
+def test_a_transaction_that_was_lost_by_it_is_told_to_begin_anew(
+    mover: Transcript, other: Transcript
+) -> None:
+    in_transaction(other, queried=True)
+    mover.client(query("DDL view"))
+    other.client(query("SELECT 1"))
+    refuses_to_read(other, "XX000", "E")
+    other.backend(error("42601"), ready("E"))
+    assert said(other.to_client()[0])["C"] == "40001"
+
+
+def test_whom_nothing_binds_goes_on_with_what_his_transaction_sees(
+    mover: Transcript, other: Transcript
+) -> None:
+    in_transaction(other, queried=True)
+    other.isolation = "serializable"
+    other.gate.unbound = True
+    mover.client(query("DDL view"))
+    mover.backend(done("DDL"), ready())
+    assert asked_first(other, query("SELECT 2"), "T") == 5
+    other.backend(result("2"), ready("T"))
+    assert other.kinds() == "TDCZ"
+    assert asked_first(other, query("COMMIT"), "T") == 0
+    other.backend(done("COMMIT"), ready())
+    assert asked_first(other, query("SELECT 3")) == 4, "what it saw is not what the next transaction sees"

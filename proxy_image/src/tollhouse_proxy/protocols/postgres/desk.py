@@ -17,7 +17,7 @@ from tollhouse_core.operation import Access, AccessKind, Operation, Verb
 from tollhouse_proxy.ports.aside import AsideFailed
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.adopting import Adopted
-from tollhouse_proxy.protocols.postgres.bench import Bench, Cancelled
+from tollhouse_proxy.protocols.postgres.bench import Bench, Cancelled, Postponed
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.elevated import ElevatedBackend
@@ -52,6 +52,11 @@ _POISON_PARSE = Parse(f"{RESERVED}_refused", DENIED_TEXT.encode()).encode()
 
 
 IN_TRANSACTION = "inTransaction"
+
+_UNSEEN = "a cursor that was not declared here"
+
+_NOT_THERE = frozenset({"42P01", "42703", "42704", "42883", "3F000"})
+"""What is said of a text that names an object which the catalog does not have."""
 
 _OWN_MATTERS = frozenset(
     {EffectKind.SET, EffectKind.RESET, EffectKind.ROLLBACK, EffectKind.SAVEPOINT, EffectKind.DISCARD}
@@ -131,6 +136,7 @@ class Desk:
         self.dialect = dialect
         self.effort = 0
         self._scanners: dict[object, Scanner | None] = {}
+        self._doubted = ""
 
     def overtaken(self) -> bool:
         """Whether an earlier message of the client's own pipeline has failed while this one waited: it is
@@ -169,9 +175,28 @@ class Desk:
 
     def understood(self, text: str, upkeep: Upkeep | None = None) -> tuple[Statement, ...]:
         """The statements of a text; `upkeep`: as another session than ours reads them. Raises NotUnderstood,
-        Postponed, Turned."""
+        Postponed, Turned.
+
+        What a text names may have been made by means that nobody saw, in the body of a function: before it
+        is said not to be there, the catalog is looked at once more, however new it is.
+        """
+        doubted, self._doubted = self._doubted, ""
+        try:
+            return self._by_catalog(text, upkeep)
+        except NotUnderstood as found:
+            if found.sqlstate not in _NOT_THERE or doubted == text or upkeep is not None:
+                raise
+        self._doubted = text
+        self.state.doubt()
+        self.bench.pause()
+        raise Postponed
+
+    def _by_catalog(
+        self, text: str, upkeep: Upkeep | None = None, *, unseen: bool = False
+    ) -> tuple[Statement, ...]:
         knows = upkeep or self.upkeep
-        settings = replace(knows.settings, in_transaction=upkeep is None and self.state.in_block)
+        in_block = upkeep is None and self.state.in_block
+        settings = replace(knows.settings, in_transaction=in_block, unseen_cursors=unseen)
         catalog, apart = knows.catalog, self.dialect.apart
         if apart is None or not apart.is_long(text):
             self.effort += len(text) + EFFORT_AT_LEAST
@@ -257,10 +282,22 @@ class Desk:
         if effect.kind is EffectKind.FETCH:
             portal = self.state.names.portal(name)
             if portal is None:
-                raise Turned(refuse.error("34000", f'cursor "{name}" does not exist'))
+                return self._unseen(statement, name)
             # What the portal runs need not be what its statement was prepared as: it may be bound anew.
             return replace(self.renewed(portal.prepared), rewritten=portal.rewritten, renewed=True)
         return None
+
+    def _unseen(self, fetch: Statement, name: str) -> Prepared:
+        """A cursor that no statement declared, as what FETCH may read from it. Raises Turned."""
+        if name.startswith(RESERVED):
+            raise Turned(refuse.error("34000", f'cursor "{name}" does not exist'))
+        try:
+            [found] = self._by_catalog(fetch.text, unseen=True)
+        except NotUnderstood as failed:
+            raise Turned(self.unreadable(fetch.text, failed)) from None
+        operation = replace(found.operation, text=_UNSEEN, canonical=_UNSEEN)
+        same = Rewritten(found.text)
+        return Prepared(_UNSEEN, replace(found, operation=operation), rewritten=same, renewed=True)
 
     def renewed(self, prepared: Prepared) -> Prepared:
         """The same statement, understood on today's ground. Raises Turned."""
@@ -366,13 +403,15 @@ class Desk:
         permitted: Permitted,
         rewritten: Rewritten,
         formats: tuple[int, ...] = (),
+        judged: Operation | None = None,
     ) -> Run:
-        """One execution, for the ledger."""
+        """One execution, for the ledger. `judged`: what was permitted, where that is more than the statement
+        itself says."""
         return Run(
             permitted.operation_id,
             statement.effect,
             guarded=rewritten.guards_errors,
-            judged=statement.operation,
+            judged=judged or statement.operation,
             forbidden=rewritten.forbidden_origins,
             scan=self.scanner(permitted.obligations),
             formats=formats,

@@ -307,7 +307,8 @@ class ExecuteTask(_Task):
                 judged = Judged(statement, self._operation, permitted, rewritten)
                 desk.memory.keep_prepared(prepared, judged)
         changes = desk.changes(statement, permitted, rewritten)
-        run = desk.run(statement, permitted, rewritten, portal.bind.result_formats if portal.bind else ())
+        formats = portal.bind.result_formats if portal.bind else ()
+        run = desk.run(statement, permitted, rewritten, formats, self._operation)
         run.changes = changes
         portal.run = run
         portal.ground = desk.ground

@@ -249,7 +249,7 @@ class SimpleQuery:
         runs: list[Run] = []
         book = desk.memory.book
         for judged in self._judged:
-            run = desk.run(judged.statement, judged.permitted, judged.rewritten)
+            run = desk.run(judged.statement, judged.permitted, judged.rewritten, judged=judged.operation)
             run.positions = back
             run.changes = judged.changes
             runs.append(run)

@@ -130,7 +130,7 @@ class SteppedQuery:
                 rewritten = Rewritten(
                     rewritten.text, rewritten.edits, found.forbidden_origins, found.guards_errors
                 )
-        run = desk.run(statement, permitted, rewritten)
+        run = desk.run(statement, permitted, rewritten, judged=desk.operation(statement, self._subject))
         run.changes = desk.changes(statement, permitted, rewritten)
         run.positions = positions([Edit(0, start, ""), *moved(rewritten.edits, start)])
         guarded = rewritten.guards_errors

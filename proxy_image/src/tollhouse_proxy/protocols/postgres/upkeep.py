@@ -7,7 +7,8 @@ at once, inside a transaction too.
 A query of ours could be the one that fixes a transaction's snapshot, after which SET TRANSACTION is refused:
 before the first query of a transaction nothing is asked on account of statements that name nothing of the
 catalog. And one whose snapshot is fixed for its whole length (REPEATABLE READ, SERIALIZABLE) cannot see the
-catalog that the server reads its statements by: when that has moved it must begin anew.
+catalog that the server reads its statements by: when that has moved it must begin anew, unless nothing binds
+whoever runs it (`anything`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from tollhouse_core.clock import Clock
+from tollhouse_proxy.protocols.postgres.anything import ANYTHING
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
@@ -33,10 +35,15 @@ _UNKNOWN = -1
 _PATH = "SHOW search_path"
 _WITHOUT_TIMEOUT = """
 SELECT pg_catalog.set_config('_tollhouse.timeout', pg_catalog.current_setting('statement_timeout'), true),
-  pg_catalog.set_config('statement_timeout', '0', true)
+  pg_catalog.set_config('statement_timeout', '0', true),
+  pg_catalog.set_config('_tollhouse.patience', pg_catalog.current_setting('lock_timeout'), true),
+  pg_catalog.set_config('lock_timeout', '500', true)
 """.strip()
+"""Whoever drops what is being read may wait for us: we give up before the server looks for a deadlock (after
+its `deadlock_timeout`, a second) and makes him the one that fails."""
 _WITH_TIMEOUT = """
-SELECT pg_catalog.set_config('statement_timeout', pg_catalog.current_setting('_tollhouse.timeout'), true)
+SELECT pg_catalog.set_config('statement_timeout', pg_catalog.current_setting('_tollhouse.timeout'), true),
+  pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('_tollhouse.patience'), true)
 """.strip()
 _ISOLATION = "SHOW transaction_isolation"
 _SEES_CHANGES = frozenset({"read committed", "read uncommitted"})
@@ -87,6 +94,8 @@ class Upkeep:
         self._under_way = False
         self._generation = self._asked_in = _UNKNOWN
         self._own = True
+        self._loose = True
+        self._tries = 0
         self.catalog: Any = None
         self.epoch = ""
         self.settings = settings
@@ -186,6 +195,7 @@ class Upkeep:
 
     def _begin(self, queries: list[str], done: Any) -> None:
         self._under_way = True
+        self._loose = self._state.status == "I" and not self._state.open_pipeline
         ask(self._state, [Question(query) for query in queries], lambda hidden: self._end(hidden, done))
 
     def _begin_unhurried(self, queries: list[str], done: Any) -> None:
@@ -195,11 +205,18 @@ class Upkeep:
 
     def _end(self, hidden: Hidden, done: Any) -> None:
         self._under_way = False
-        if hidden.error is not None:
-            self._state.dirty = True
-            self._failure = CatalogUnreadable(hidden.error)
+        if hidden.error is None:
+            self._tries = 0
+            done(hidden.results)
             return
-        done(hidden.results)
+        self._state.dirty = True
+        if hidden.error.fields.get("C") not in _RACED:
+            self._failure = CatalogUnreadable(hidden.error)
+        elif not self._loose or self._tries == _TRIES:
+            self._tries = 0
+            self._failure = CatalogUnreadable(_moved_since(_MOVING), own=True)
+        else:
+            self._tries += 1
 
     def _compare_snapshot(self, results: list[Any]) -> None:
         if _single(results[0]) == self._snapshot:
@@ -228,9 +245,12 @@ class Upkeep:
         state = self._state
         in_transaction = state.status == "T" or state.open_pipeline
         if isolation and _single(isolation[0]) not in _SEES_CHANGES:
-            state.dirty = state.dirty or self._own
-            self._failure = CatalogUnreadable(_begin_anew(), own=True)
-            return
+            if not state.judge.unbound(ANYTHING):
+                state.dirty = state.dirty or self._own
+                self._failure = CatalogUnreadable(_moved_since(_MOVED), own=True)
+                return
+            # What it sees is out of date, and no decision hangs on it; nobody else is to stand on it.
+            state.private = True
         self.settings = replace(self.settings, search_path=self._dialect.split_path(_single(path)))
         self._snapshot = self._taken = _single(snapshot)
         self._written = any(value is not None for value in snapshot[0][1:])
@@ -275,12 +295,17 @@ class Upkeep:
         self._checked = self._clock.monotonic()
 
 
-def _begin_anew() -> Report:
-    fields = {"S": "ERROR", "V": "ERROR", "C": "40001", "M": _MOVED, "H": "Roll back and run it again."}
+def _moved_since(words: str) -> Report:
+    fields = {"S": "ERROR", "V": "ERROR", "C": "40001", "M": words, "H": "Roll back and run it again."}
     return Report("E", fields)
 
 
 _MOVED = "the catalog has changed since this transaction began"
+_MOVING = "the catalog has changed while it was read"
+_RACED = frozenset({"XX000", "42P01", "42703", "42704", "42883", "55P03", "40P01"})
+"""What the server says when the definition is printed of something that another session drops meanwhile."""
+_TRIES = 5
+"""So often the catalog is read again on account of that, where no transaction is lost by it."""
 
 
 def _single(rows: Any) -> str:

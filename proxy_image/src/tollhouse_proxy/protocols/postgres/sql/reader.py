@@ -19,6 +19,7 @@ from .catalog import INFORMATION_SCHEMA, PG_CATALOG, Catalog, Relation
 from .findings import Findings, Source, Write
 from .names import Names
 from .nodes import QUERY_NODES, Body, children, constant, strings, wrapped
+from .schemas import Made
 from .sensitive import SENSITIVE, Shows, join_shows, may_show, sensitive, shows
 from .statement import NotUnderstood
 from .target_reads import TargetReads, target_reads
@@ -56,9 +57,12 @@ class Scope:
 
 class Reader:
     """Reads trees into `found`. `lenient` accepts unknown node types (for DDL, which needs a rule
-    of its own anyway)."""
+    of its own anyway). `made`: what the statement itself makes before it is read (see `schemas`)."""
 
-    def __init__(self, names: Names, found: Findings, lenient: bool = False) -> None:
+    def __init__(
+        self, names: Names, found: Findings, lenient: bool = False, made: Made = frozenset()
+    ) -> None:
+        self.made = made
         self.names = names
         self.found = found
         self.lenient = lenient
@@ -189,9 +193,15 @@ class Reader:
             case Shows.SECRETS:
                 self.found.table(relation, "Select", self.names.catalog)
 
-    @staticmethod
-    def _is_cte(range_var: Body, scope: Scope) -> bool:
-        return "schemaname" not in range_var and range_var.get("relname") in scope.ctes
+    def _is_cte(self, range_var: Body, scope: Scope) -> bool:
+        """Whether it is of the statement's own making, not of the catalog."""
+        if "schemaname" not in range_var and range_var.get("relname") in scope.ctes:
+            return True
+        return self._is_made(range_var)
+
+    def _is_made(self, range_var: Body) -> bool:
+        name = range_var.get("schemaname"), range_var.get("relname", "")
+        return "catalogname" not in range_var and name in self.made
 
     def _write(self, kind: str, body: Body, scope: Scope) -> None:
         relation = self.names.relation(body["relation"])
@@ -350,7 +360,7 @@ class Reader:
         """A table that a definition names (REFERENCES, LIKE, ATTACH PARTITION): it is read, so denials
         of reading it bind."""
         relation = self.names.find(body.get("schemaname"), body.get("relname", ""))
-        if relation is not None and not relation.system:
+        if relation is not None and not relation.system and not self._is_made(body):
             self.touch(relation, "Select", needs_rule=False)
 
     # -- everything else ---------------------------------------------------------------------

@@ -146,7 +146,7 @@ class SessionSettings:
 
     `search_path` as the server has it now, element by element ("$user" may stand in it);
     `user` is the backend's role; `default_schema` the Connection's default schema, where policies
-    look for names without one.
+    look for names without one. `unseen_cursors`: FETCH reads from a cursor that no statement declared.
     """
 
     search_path: tuple[str, ...] = ("public",)
@@ -154,3 +154,4 @@ class SessionSettings:
     user: str = ""
     default_schema: str = "public"
     in_transaction: bool = False
+    unseen_cursors: bool = False

@@ -12,6 +12,7 @@ from .definitions import accesses_of, brings_code, concerned, holds_rows
 from .findings import Write
 from .nodes import Body, children, constant, strings, wrapped
 from .reader import Reader, Scope
+from .schemas import elements
 from .session_settings import MEANING, clip, command_for, normal
 from .statement import EffectKind, NotUnderstood, SessionEffect
 
@@ -162,8 +163,12 @@ def _declare(body: Body, reader: Reader) -> Reading:
     )
 
 
-def _fetch(body: Body, _reader: Reader) -> Reading:
+def _fetch(body: Body, reader: Reader) -> Reading:
     tag = "MOVE" if body.get("ismove") else "FETCH"
+    if reader.names.settings.unseen_cursors:
+        # A function or DO opened it, over any table: it is judged as what opened it was.
+        reader.found.command(tag, Verb.READ)
+        reader.found.everything = True
     return Reading(
         tag, SessionEffect(EffectKind.FETCH, body.get("portalname", "")), returns_rows=not body.get("ismove")
     )
@@ -287,12 +292,13 @@ def _command(kind: str, body: Body, reader: Reader) -> Reading:
         # Without a table they speak of all, and their notices say how many rows each has.
         for one in reader.names.catalog.user_relations():
             reader.found.resource(one, reader.names.catalog)
-    lenient = Reader(reader.names, reader.found, lenient=True)
+    lenient = Reader(reader.names, reader.found, lenient=True, made=reader.made)
     _read_inside(kind, body, lenient)
     if kind == "CallStmt":
         _judge_procedure(body, reader)
-    for element in body.get("schemaElts", []):
-        _command(*wrapped(element), reader)
+    if kind == "CreateSchemaStmt":
+        for element_kind, element, made in elements(body, reader.names):
+            _command(element_kind, element, Reader(reader.names, reader.found, made=made))
     inner = None
     if kind == "CreateTableAsStmt" and wrapped(body["query"])[0] in QUERY_STATEMENTS:
         inner = wrapped(body["query"])

@@ -42,6 +42,7 @@ from tollhouse_proxy.ports.judging import (
     Completion,
     FactLookup,
     Overrun,
+    PreviewLookup,
     SessionNotAllowed,
     Standing,
     Waiting,
@@ -90,6 +91,7 @@ class ScriptedJudge:
         self.refused_credentials: list[tuple[str, bool]] = []
         self.facts: FactLookup | None = None
         self.waiting: Waiting | None = None
+        self.preview: PreviewLookup | None = None
 
     @property
     def revision(self) -> str:
@@ -104,10 +106,14 @@ class ScriptedJudge:
         return self.gate.lost
 
     def judge(
-        self, operation: Operation, facts: FactLookup, waiting: Waiting
+        self,
+        operation: Operation,
+        facts: FactLookup,
+        waiting: Waiting,
+        preview: PreviewLookup | None = None,
     ) -> Verdict | Awaitable[Verdict]:
         self.judged.append(operation)
-        self.facts, self.waiting = facts, waiting
+        self.facts, self.waiting, self.preview = facts, waiting, preview
         said = self.gate.deciding(self, operation) if self.gate.deciding else None
         return said if said is not None else self.permit(operation)
 

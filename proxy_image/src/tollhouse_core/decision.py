@@ -155,6 +155,13 @@ class WhileWaiting(StrEnum):
     FAIL_FAST = "FailFast"
 
 
+class PreviewMode(StrEnum):
+    """What people are told beforehand of an operation's effect."""
+
+    ESTIMATE = "Estimate"
+    EXECUTE = "Execute"
+
+
 class Covers(StrEnum):
     """Which operations one approval opens, where it opens more than one."""
 
@@ -175,7 +182,10 @@ class GrantTerms:
 @dataclass(frozen=True, slots=True)
 class ApprovalTerms:
     """Who must agree, and until when. Without a `grant` one approval opens one operation. `credential` names
-    the stronger credential that it then runs with; "": the session's own."""
+    the stronger credential that it then runs with; "": the session's own.
+
+    `max_rows`: how many rows an approved operation may write; None: as the preview makes it.
+    """
 
     approvers: tuple[Approver, ...]
     expires_after_seconds: float = 900
@@ -183,6 +193,21 @@ class ApprovalTerms:
     while_waiting: WhileWaiting = WhileWaiting.HOLD
     grant: GrantTerms | None = None
     credential: str = ""
+    preview: PreviewMode = PreviewMode.ESTIMATE
+    max_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowCap:
+    """A permitted operation may write `rows` rows at most; beyond, all of it is undone and refused.
+
+    `words` say where the figure is from, `request` and `rule` whose it is.
+    """
+
+    rows: int
+    words: str
+    rule: RuleRef
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +299,8 @@ class Permitted:
     """The verdict Yes. `operation_id` ties replies and the audit to this operation.
 
     `notices` are words for the client (rules in mode Warn). `credential`: it runs with that credential of
-    the Connection, on a backend session of its own, and in no other way; "": as ever.
+    the Connection, on a backend session of its own, and in no other way; "": as ever. With a `cap` the
+    protocol must count what is written before it stays.
     """
 
     operation_id: int
@@ -284,6 +310,7 @@ class Permitted:
     notices: tuple[str, ...] = field(default=())
     cacheable: bool = False
     credential: str = ""
+    cap: RowCap | None = None
 
 
 Verdict = Permitted | Refused

@@ -86,7 +86,8 @@ class Operation:
     what a limit on queries passes over: the session language (BEGIN, SET, SHOW ...). `objects` names
     what the operation was resolved to so exactly that another object of the same name, or a view that
     was redefined, reads otherwise. `tied`: why it can run nowhere but in the session it was asked in ("it
-    stands in a transaction"); "": it could run in another one.
+    stands in a transaction"); "": it could run in another one. `uncounted` says why nobody can tell from its
+    answer how many rows it wrote; "" where that can be told, or it writes none.
     """
 
     action: str
@@ -100,6 +101,15 @@ class Operation:
     template: str = ""
     objects: tuple[str, ...] = ()
     tied: str = ""
+    uncounted: str = ""
+
+    @property
+    def writes_rows(self) -> bool:
+        """Whether it makes, changes or removes rows."""
+        return any(
+            access.kind is AccessKind.TABLE and access.verb in (Verb.WRITE, Verb.DELETE)
+            for access in self.accesses
+        )
 
     @property
     def opaque(self) -> bool:

@@ -25,7 +25,7 @@ from tollhouse_proxy.loopback import NotAnswered, plain, rows_of
 from tollhouse_proxy.ports import judging
 from tollhouse_proxy.ports.credentials import CredentialSource
 from tollhouse_proxy.ports.identity import NotProven
-from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, Waiting
+from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, PreviewLookup, Waiting
 from tollhouse_proxy.registry import INSPECTIONS, PROTOCOLS, Foundation, Inspection, Standing, shown_keys
 from tollhouse_proxy.runtime.serving import RuntimeSettings, Serving
 from tollhouse_proxy.runtime.session import Parts
@@ -181,7 +181,13 @@ class _QuestionJudge:
     def lost(self) -> str:
         return ""
 
-    def judge(self, operation: Operation, facts: FactLookup, waiting: Waiting) -> Permitted | Refused:
+    def judge(
+        self,
+        operation: Operation,
+        facts: FactLookup,
+        waiting: Waiting,
+        preview: PreviewLookup | None = None,
+    ) -> Permitted | Refused:
         known = operation.text.strip() in self._questions
         return Permitted(1, self.revision, RuleRef()) if known else replace(_NO, revision=self.revision)
 

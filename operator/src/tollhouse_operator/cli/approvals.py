@@ -85,10 +85,13 @@ def run_list(given: argparse.Namespace, output: Output) -> Exit:
 def run_show(given: argparse.Namespace, output: Output) -> Exit:
     """All of one request."""
     from tollhouse_core.api import to_document
+    from tollhouse_core.approvals.effect import shown
     from tollhouse_operator.standalone.requests import dump_request
 
     request = _desk(given).one(given.name)
     output.document(to_document(request))
+    for title, words in shown(request.spec.effect):
+        output.line(f"# {title}: {words}")
     output.line(dump_request(request).decode().rstrip())
     return Exit.OK
 

@@ -12,6 +12,7 @@ from typing import Any
 from tollhouse_core.api import to_document
 from tollhouse_core.api.approval_request import ApprovalRequest
 from tollhouse_core.api.notifying import NotifyFormat, NotifyOn
+from tollhouse_core.approvals.effect import shown
 from tollhouse_core.approvals.tally import describe_grant
 from tollhouse_core.secret import Secret
 
@@ -96,8 +97,7 @@ def _lines(message: Message) -> tuple[str, list[tuple[str, str]], str]:
         ("Opens", describe_grant(spec.grant)),
         ("Stands", message.words[:_REASON]),
     ]
-    if spec.effect is not None and spec.effect.rows is not None:
-        facts.insert(1, ("Rows", f"about {spec.effect.rows}"))
+    facts[1:1] = shown(spec.effect)
     if message.moment in (NotifyOn.REQUESTED, NotifyOn.ESCALATED):
         facts.append(("Until", spec.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")))
         facts.append(("Decide", f"kubectl tollhouse approvals approve {request.name} -n {request.namespace}"))

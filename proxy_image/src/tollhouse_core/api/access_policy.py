@@ -15,7 +15,7 @@ from tollhouse_core.api.quantities import Duration, PositiveDuration, Quantity
 from tollhouse_core.api.selection import ConnectionSelection
 from tollhouse_core.api.selectors import TABLES_HELP, Globs, Selecting
 from tollhouse_core.api.shape import ApiModel, AtLeastOne, ExactlyOne, Holds, Marker, Needs, Shape
-from tollhouse_core.decision import Covers, Mode, WhileWaiting, WriteCheck
+from tollhouse_core.decision import Covers, Mode, PreviewMode, WhileWaiting, WriteCheck
 
 ACTIONS = ("allow", "deny", "require_approval", "mask", "filter", "limit", "session")
 MODED = ("deny", "require_approval", "limit")
@@ -153,6 +153,18 @@ class RequireApprovalAction(Selecting):
         description="A name among the Connection's `approvalCredentials`: the approved operation runs with "
         "that credential, on a backend session of its own outside of any transaction. Absent: with the "
         "session's own.",
+    )
+    preview: PreviewMode = Field(
+        default=PreviewMode.ESTIMATE,
+        description="Estimate (default): people are shown what the planner expects. Execute: a write is also "
+        "run in a transaction that is rolled back, and they are shown how many rows it wrote; where that "
+        "could have effects that stay (triggers, rules, sequences, functions), they are told so instead.",
+    )
+    max_rows: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
+        default=None,
+        description="How many rows an approved write may write; one that writes more is rolled back and "
+        "refused. Every use of a grant is held to it. Absent: twice the rows counted by a preview that was "
+        "run, else any number.",
     )
 
 

@@ -14,6 +14,7 @@ from tollhouse_core.api.shape import ApiModel, CelRule, cel_name, wire_name
 
 ProvenName = Annotated[str, Field(min_length=1, max_length=512)]
 SUMMARY = 80
+MAX_RELATIONS = 64
 Reason = Annotated[str, Field(max_length=1024)]
 WholeSecond = Annotated[Time, AfterValidator(lambda moment: moment.replace(microsecond=0))]
 
@@ -121,6 +122,24 @@ class Effect(ApiModel):
 
     rows: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="How many rows, as the planner estimates. Absent: cannot be told."
+    )
+    relations: tuple[Annotated[str, Field(max_length=256)], ...] = Field(
+        default=(),
+        max_length=MAX_RELATIONS,
+        description="The tables in the planner's plan. Absent: there are none, or they cannot be told.",
+    )
+    counted_rows: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="How many rows it wrote when it was run and rolled back. Absent: it was not run.",
+    )
+    note: Annotated[str, Field(max_length=1024)] | None = Field(
+        default=None,
+        description="Why it was not run beforehand, where the rule asks for that. Absent: nothing to say.",
+    )
+    max_rows: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="How many rows it may write; if it writes more, it is rolled back and refused. Absent: "
+        "any number.",
     )
 
 

@@ -15,7 +15,6 @@ from tollhouse_core.api.approval_request import (
     ApprovalRequest,
     ApprovalRequestSpec,
     DecidingRule,
-    Effect,
     Principal,
     RequestedAccess,
     RequestedOperation,
@@ -24,6 +23,7 @@ from tollhouse_core.api.approval_request import (
 from tollhouse_core.api.meta import ObjectMeta
 from tollhouse_core.api.quantities import Duration
 from tollhouse_core.api.shape import Marker
+from tollhouse_core.approvals.effect import Preview, effect_of
 from tollhouse_core.decision import ApprovalTerms, Approver, Covers, RuleRef, WhileWaiting
 from tollhouse_core.identity import Identity, Session
 from tollhouse_core.operation import Operation
@@ -46,11 +46,12 @@ def make_request(
     template: str = "",
     instance: str,
     now: datetime,
+    preview: Preview | None = None,
 ) -> ApprovalRequest:
     """The request for one rule, to be stored under a generated name. `operation` is shown as it is:
-    what content masks hide must be hidden in it already; `digest` and `template` are the original's."""
+    what content masks hide must be hidden in it already; `digest` and `template` are the original's.
+    `preview` None: nothing was asked about its effect."""
     holds = terms.while_waiting is WhileWaiting.HOLD
-    rows = operation.facts.get("estimatedRows")
     return ApprovalRequest(
         kind="ApprovalRequest",
         metadata=ObjectMeta(
@@ -62,9 +63,7 @@ def make_request(
             session=session.id[:128] or None,
             requester=_requester(session.identity),
             operation=_operation(session, operation, digest, template if _any_values(terms) else ""),
-            effect=Effect(rows=max(rows, 0))
-            if isinstance(rows, int) and not isinstance(rows, bool)
-            else None,
+            effect=effect_of(preview if preview is not None else _known(operation), terms),
             policy=DecidingRule(name=rule.policy, rule=rule.rule, rule_hash=rule.hash),
             approvers=tuple(_approver(entry) for entry in terms.approvers),
             escalation=tuple(
@@ -79,6 +78,12 @@ def make_request(
             expires_at=now + timedelta(seconds=terms.expires_after_seconds),
         ),
     )
+
+
+def _known(operation: Operation) -> Preview:
+    """What a condition had asked for already."""
+    rows = operation.facts.get("estimatedRows")
+    return Preview(rows if isinstance(rows, int) and not isinstance(rows, bool) else None)
 
 
 def readable(text: str) -> str:

@@ -162,7 +162,8 @@ def _completed(data: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
     title = f"#{data.get('operation', '?')} {_word(data, 'outcome')}" + _after(" ", data, "errorCode")
     rows, duration = data.get("rows", 0), data.get("durationMs", 0)
     answer = [_word(data, "tag"), f"{rows} rows out, {data.get('bytes', 0)} bytes, {duration} ms"]
-    return title, (", ".join(filter(None, answer)),)
+    said = _word(data, "message")
+    return title, (", ".join(filter(None, answer)), *([said] if said else []))
 
 
 def _votes(data: Mapping[str, object]) -> Iterator[str]:

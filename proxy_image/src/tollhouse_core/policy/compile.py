@@ -16,7 +16,7 @@ from tollhouse_core.api import Problem
 from tollhouse_core.api import access_policy as api
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.selectors import Selecting
-from tollhouse_core.decision import ApprovalTerms, Limit, LimitUnit, RuleRef, SessionTerms
+from tollhouse_core.decision import ApprovalTerms, Limit, LimitUnit, PreviewMode, RuleRef, SessionTerms
 from tollhouse_core.identity import ServiceAccountName
 from tollhouse_core.masks import Bucket, Truncate
 from tollhouse_core.operation import AccessKind
@@ -172,6 +172,11 @@ class _Compiler:
                 f"{path}.credential",
                 f"{self.connection.title} has no approvalCredentials {action.credential}; {there}",
             )
+        if action.credential and (action.max_rows is not None or action.preview is PreviewMode.EXECUTE):
+            self._problem(
+                f"{path}.credential",
+                "what runs with a credential of its own cannot be previewed by running it, nor held to maxRows",
+            )
         return ApprovalTerms(
             approvers(action.approvers),
             action.expires_after.seconds,
@@ -182,6 +187,8 @@ class _Compiler:
             action.while_waiting,
             _grant_terms(action.grant),
             action.credential or "",
+            action.preview,
+            action.max_rows,
         )
 
     def _mask(self, path: str, head: Head, source: api.Rule) -> Rule | None:

@@ -20,7 +20,14 @@ from tollhouse_core.identity import Identity, Session
 from tollhouse_core.operation import Operation
 from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.evaluate import evaluate
-from tollhouse_proxy.ports.judging import Completion, FactLookup, Overrun, Standing, Waiting
+from tollhouse_proxy.ports.judging import (
+    Completion,
+    FactLookup,
+    Overrun,
+    PreviewLookup,
+    Standing,
+    Waiting,
+)
 
 DRY = "explained, not run"
 
@@ -87,7 +94,13 @@ class DryJudge:
         """Never."""
         return ""
 
-    def judge(self, operation: Operation, facts: FactLookup, waiting: Waiting) -> Refused:
+    def judge(
+        self,
+        operation: Operation,
+        facts: FactLookup,
+        waiting: Waiting,
+        preview: PreviewLookup | None = None,
+    ) -> Refused:
         """Decides, and lets nothing through."""
         self.decide(operation)
         return Refused(Refusal.DENIED, DRY, "", RuleRef(), self.revision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tollhouse_core.api.approval_request import ApprovalRequest
 from tollhouse_core.approvals.tally import Tally, describe, describe_grant
-from tollhouse_core.decision import NeedsApproval, Refusal, Refused, RuleRef
+from tollhouse_core.decision import NeedsApproval, PreviewMode, Refusal, Refused, RuleRef
 from tollhouse_core.operation import Operation
 
 
@@ -32,6 +32,11 @@ def ill_fitted(operation: Operation, decision: NeedsApproval) -> Refused | None:
     if len(credentials) > 1:
         why = f"rules ask for different credentials ({', '.join(credentials)}), and it can run with one"
         hint = "Ask whoever writes the policies to let one credential be about it."
+    elif credentials and any(
+        terms.max_rows is not None or terms.preview is PreviewMode.EXECUTE for _, terms in decision.terms
+    ):
+        why = "what runs with a credential of its own cannot be previewed by running it, nor held to maxRows"
+        hint = "Ask whoever writes the policies to let rules say one of them."
     elif credentials and operation.tied:
         name = credentials[0]
         why = f"it would run with the credential {name} on a session of its own, but {operation.tied}"
@@ -121,3 +126,16 @@ def unavailable(message: str, decision: NeedsApproval) -> Refused:
     """Nobody can be asked now."""
     hint = "Try again later; nothing was sent to the backend."
     return Refused(Refusal.UNAVAILABLE, message, hint, decision.rule, decision.revision)
+
+
+def uncounted(why: str, rule: RuleRef, revision: str) -> Refused:
+    """A rule limits how many rows may be written, and nobody can tell how many these would be."""
+    message = f"denied by policy {rule.policy}, rule {rule.rule}: it limits the rows written, and {why}"
+    hint = "Send it as plain INSERT, UPDATE, DELETE or MERGE statements, each of one table and by itself."
+    return Refused(Refusal.DENIED, message, hint, rule, revision)
+
+
+def not_runnable(why: str, decision: NeedsApproval) -> Refused:
+    """Nobody is asked about what would fail whatever they say."""
+    message = f"nobody was asked to approve it: {why}"
+    return Refused(Refusal.DENIED, message, "", decision.rule, decision.revision)

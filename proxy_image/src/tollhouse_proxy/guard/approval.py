@@ -11,6 +11,7 @@ from datetime import datetime
 
 from tollhouse_core.api.approval_request import ApprovalRequest, Phase
 from tollhouse_core.approvals.digest import operation_digest, template_digest
+from tollhouse_core.approvals.effect import Preview, cannot_be_held, row_cap
 from tollhouse_core.approvals.request import make_request
 from tollhouse_core.approvals.tally import describe_grant, tally
 from tollhouse_core.audit.event import EventKind
@@ -19,8 +20,10 @@ from tollhouse_core.decision import (
     Covers,
     Deny,
     NeedsApproval,
+    PreviewMode,
     Refusal,
     Refused,
+    RowCap,
     RuleRef,
     WhileWaiting,
 )
@@ -33,7 +36,7 @@ from tollhouse_proxy.guard.journal import Journal
 from tollhouse_proxy.guard.limits import retry_hint
 from tollhouse_proxy.guard.requests import Requests
 from tollhouse_proxy.ports.audit import AuditUnavailable
-from tollhouse_proxy.ports.judging import Waiting
+from tollhouse_proxy.ports.judging import NotRunnable, PreviewLookup, Waiting
 from tollhouse_proxy.ports.stores import StoreRefused, StoreUnavailable
 
 
@@ -54,13 +57,26 @@ class Granted:
         return all(rule.hash in asked for rule, _ in decision.terms)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """An operation that needs approval, its digest, and its template's ("" where it has none)."""
+    """An operation that needs approval, its digest, and its template's ("" where it has none). `look` finds
+    its effect, which is found once, for the first request that is made."""
 
     operation: Operation
     digest: str
     template: str
+    look: PreviewLookup | None = None
+    preview: Preview | None = None
+
+    async def previewed(self, decision: NeedsApproval) -> Preview | None:
+        """What people are shown. Raises Refusing where it cannot run at all."""
+        if self.preview is None and self.look is not None:
+            runs = any(terms.preview is PreviewMode.EXECUTE for _, terms in decision.terms)
+            found = await self.look(decision.obligations, runs)
+            if isinstance(found, NotRunnable):
+                raise Refusing(answers.not_runnable(found.why, decision))
+            self.preview = found
+        return self.preview
 
 
 class ApprovalDesk:
@@ -74,7 +90,11 @@ class ApprovalDesk:
         self._requests = Requests(house, journal, self._asker)
 
     async def seek(
-        self, operation: Operation, decision: NeedsApproval, waiting: Waiting
+        self,
+        operation: Operation,
+        decision: NeedsApproval,
+        waiting: Waiting,
+        preview: PreviewLookup | None = None,
     ) -> Granted | Refused:
         """Waits until people have decided; what it answers has not been used yet.
 
@@ -84,8 +104,11 @@ class ApprovalDesk:
             operation,
             operation_digest(self._session, operation),
             template_digest(self._session, operation),
+            preview,
         )
         try:
+            if (rule := cannot_be_held(operation.uncounted, decision)) is not None:
+                return answers.uncounted(operation.uncounted, rule, decision.revision)
             if any(terms.while_waiting is WhileWaiting.FAIL_FAST for _, terms in decision.terms):
                 return await self._without_waiting(asked, decision)
             return await self._holding(asked, decision, waiting)
@@ -96,6 +119,10 @@ class ApprovalDesk:
             return answers.unavailable(words, decision)
         except AuditUnavailable as error:
             return answers.unavailable(f"the audit cannot record the request for approval: {error}", decision)
+
+    def cap(self, granted: Granted, decision: NeedsApproval | None) -> RowCap | None:
+        """How many rows what people approved may write, under the rules in force now."""
+        return row_cap(granted.requests, decision)
 
     async def use(self, granted: Granted) -> Refused | None:
         """Marks every request as used; a Refused when one of them no longer opens anything."""
@@ -116,7 +143,7 @@ class ApprovalDesk:
             granted = await self._granted_before(asked, decision)
             for rule, terms in decision.terms:
                 if rule.hash not in granted:
-                    made.append(await self._create(asked, rule, terms, decision.revision))
+                    made.append(await self._create(asked, rule, terms, decision))
             for request in made:
                 waiting(request.metadata.name or "", answers.waiting(request))
             decided = [await self._requests.decided(request, decision) for request in made]
@@ -166,9 +193,7 @@ class ApprovalDesk:
                 raise Refusing(answers.not_approved(*denied[0], decision))
             else:
                 pending.append(
-                    waiting_ones[0]
-                    if waiting_ones
-                    else await self._create(asked, rule, terms, decision.revision)
+                    waiting_ones[0] if waiting_ones else await self._create(asked, rule, terms, decision)
                 )
         if pending:
             raise Refusing(answers.pending(pending[0], decision))
@@ -186,9 +211,10 @@ class ApprovalDesk:
         )
 
     async def _create(
-        self, asked: Asked, rule: RuleRef, terms: ApprovalTerms, revision: str
+        self, asked: Asked, rule: RuleRef, terms: ApprovalTerms, decision: NeedsApproval
     ) -> ApprovalRequest:
-        self._room_for_one_more(rule, revision)
+        self._room_for_one_more(rule, decision.revision)
+        preview = await asked.previewed(decision)
         request = make_request(
             session=self._session,
             operation=self._house.redactor(asked.operation, self._house.in_force.bundle),
@@ -198,6 +224,7 @@ class ApprovalDesk:
             template=asked.template,
             instance=self._house.instance,
             now=self._now(),
+            preview=preview,
         )
         stored = await self._house.approvals.create(request)
         self._house.asking.made(self._asker, stored.metadata.name or "", stored.spec.expires_at)
@@ -208,11 +235,12 @@ class ApprovalDesk:
                 "digest": asked.digest,
                 "policy": rule.policy,
                 "rule": rule.rule,
-                "revision": revision,
+                "revision": decision.revision,
                 "action": asked.operation.action,
                 "text": stored.spec.operation.text,
                 "opens": describe_grant(stored.spec.grant),
                 "expiresAt": stored.spec.expires_at.isoformat(),
+                **_effect_record(stored),
             },
         )
         return stored
@@ -237,6 +265,12 @@ class ApprovalDesk:
 
     def _now(self) -> datetime:
         return self._house.clock.now()
+
+
+def _effect_record(request: ApprovalRequest) -> dict[str, object]:
+    effect = request.spec.effect
+    told = effect.model_dump(mode="json", by_alias=True, exclude_defaults=True) if effect else {}
+    return {"effect": told} if told else {}
 
 
 def _why_withdrawn(error: BaseException) -> str:

@@ -42,7 +42,7 @@ from tollhouse_proxy.guard.records import decision_record, operation_record
 from tollhouse_proxy.guard.standing import COMPLETED, Standing, standing_for
 from tollhouse_proxy.guard.vouching import issuer_of
 from tollhouse_proxy.ports.audit import AuditUnavailable
-from tollhouse_proxy.ports.judging import Completion, FactLookup, Outcome, Overrun, Waiting
+from tollhouse_proxy.ports.judging import Completion, FactLookup, Outcome, Overrun, PreviewLookup, Waiting
 from tollhouse_proxy.ports.judging import Standing as JudgeStanding
 
 _log = logging.getLogger("tollhouse.guard")
@@ -149,7 +149,11 @@ class SessionJudge:
             _log.error("session %s: its end cannot be recorded: %s", self._session.id, error)
 
     def judge(
-        self, operation: Operation, facts: FactLookup, waiting: Waiting
+        self,
+        operation: Operation,
+        facts: FactLookup,
+        waiting: Waiting,
+        preview: PreviewLookup | None = None,
     ) -> Verdict | Awaitable[Verdict]:
         """See the port. Answers at once unless a fact or people must be asked."""
         bundle = self._house.in_force.bundle
@@ -158,7 +162,7 @@ class SessionJudge:
         decision = self._evaluate(bundle, operation)
         if isinstance(decision, Allow | Deny):
             return self._settle(operation, decision)
-        return self._deliberate(operation, decision, facts, waiting)
+        return self._deliberate(operation, decision, facts, waiting, preview)
 
     def again(self, permitted: Permitted, operation: Operation) -> Verdict | None:
         """See the port."""
@@ -307,6 +311,7 @@ class SessionJudge:
                 "bytes": completion.bytes,
                 "durationMs": round(duration, 3),
                 "errorCode": completion.error_code,
+                **({"message": completion.message} if completion.message else {}),
             },
         )
 
@@ -465,6 +470,7 @@ class SessionJudge:
         decision: NeedsFacts | NeedsApproval,
         facts: FactLookup,
         waiting: Waiting,
+        preview: PreviewLookup | None,
     ) -> Verdict:
         settled = await self._with_facts(operation, decision, facts)
         if isinstance(settled, Refused):
@@ -480,7 +486,7 @@ class SessionJudge:
         if (refused := ill_fitted(operation, found)) is not None:
             return self._turned_down(operation, refused)
         try:
-            granted = await self._desk.seek(operation, found, waiting)
+            granted = await self._desk.seek(operation, found, waiting, preview)
         except asyncio.CancelledError:
             self._given_up(operation, found)
             raise
@@ -511,6 +517,9 @@ class SessionJudge:
             return settled
         operation, decision = settled
         credential = ""
+        cap = None
+        if operation.writes_rows:
+            cap = self._desk.cap(granted, decision if isinstance(decision, NeedsApproval) else None)
         if isinstance(decision, NeedsApproval):
             credential = next(iter(decision.credentials), "")
             if not granted.covers(decision):
@@ -524,7 +533,8 @@ class SessionJudge:
         if refused is not None:
             return self._turned_down(operation, refused)
         decision = replace(decision, cacheable=False)
-        return self._settle(operation, decision, granted.names, credential, counted=True)
+        verdict = self._settle(operation, decision, granted.names, credential, counted=True)
+        return replace(verdict, cap=cap) if isinstance(verdict, Permitted) else verdict
 
 
 def limits_of(decision: Allow | Deny | NeedsApproval) -> tuple[Limit, ...]:

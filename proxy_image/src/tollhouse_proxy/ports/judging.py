@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from tollhouse_core.approvals.effect import Preview
 from tollhouse_core.decision import Obligations, Permitted, Refused, RuleRef, SessionTerms, Verdict
 from tollhouse_core.identity import Identity, Session
 from tollhouse_core.operation import Operation
@@ -18,18 +19,32 @@ Waiting = Callable[[str, str], None]
 """Called with (request name, words for the client) when a verdict starts to wait for people."""
 
 
+@dataclass(frozen=True, slots=True)
+class NotRunnable:
+    """The operation cannot run at all, and the client has been told. `why` has no value of the data in it."""
+
+    why: str
+
+
+PreviewLookup = Callable[[Obligations, bool], Awaitable[Preview | NotRunnable]]
+"""Finds what an operation would touch under these obligations, and (True) runs a write and rolls it back to
+count its rows, where nothing of that can stay."""
+
+
 class Outcome(StrEnum):
-    """What became of an operation that was permitted."""
+    """What became of an operation that was permitted. ROLLED_BACK: it wrote more rows than its cap."""
 
     COMPLETED = "Completed"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
     LOST = "Lost"
+    ROLLED_BACK = "RolledBack"
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The end of a permitted operation. `error_code` is the backend's own (an SQLSTATE)."""
+    """The end of a permitted operation. `error_code` is the backend's own (an SQLSTATE), or what the client
+    was told instead; `message` only where the proxy itself had a word in it."""
 
     operation_id: int
     outcome: Outcome
@@ -37,6 +52,7 @@ class Completion:
     bytes: int = 0
     error_code: str = ""
     tag: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +92,15 @@ class Judge(Protocol):
         ...
 
     def judge(
-        self, operation: Operation, facts: FactLookup, waiting: Waiting
+        self,
+        operation: Operation,
+        facts: FactLookup,
+        waiting: Waiting,
+        preview: PreviewLookup | None = None,
     ) -> Verdict | Awaitable[Verdict]:
         """The verdict, at once where nothing must be awaited. The audit has accepted the event
-        before this answers. Cancelling the awaitable withdraws a pending approval."""
+        before this answers. Cancelling the awaitable withdraws a pending approval. `preview` None: what it
+        would touch cannot be told."""
         ...
 
     def again(self, permitted: Permitted, operation: Operation) -> Verdict | None:

@@ -13,12 +13,13 @@ from tollhouse_proxy.exchange import Forget, Promise, Settled, Tools, Wait
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.hidden import Question, ask
+from tollhouse_proxy.protocols.postgres.inquiring import Inquiring, Previews
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
+from tollhouse_proxy.protocols.postgres.preview import EXPLAINABLE, planned_rows
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
 
 ESTIMATED_ROWS = "estimatedRows"
-_EXPLAINABLE = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 
 
 class Postponed(Exception):
@@ -61,6 +62,12 @@ class Bench:
         self._asked: tuple[Question, Promise] | None = None
         self._failed: Report | None = None
         self._made: list[_Made] = []
+        self._previews = Previews(state, tools, self._unrunnable)
+
+    @property
+    def previewing(self) -> bool:
+        """Whether people will be asked, and a preview for them is outstanding."""
+        return self._previews.outstanding
 
     @property
     def waiting(self) -> bool:
@@ -77,20 +84,26 @@ class Bench:
         """Whether an exchange of our own has failed, and nobody was told yet."""
         return self._failed is not None
 
-    def verdict(self, operation: Operation, question: Question | None) -> Verdict | None:
+    def verdict(
+        self, operation: Operation, question: Question | None, inquiring: Inquiring | None = None
+    ) -> Verdict | None:
         """The verdict; None: ask again with the same operation when something has happened. `question` is
-        the statement for the planner. Raises FactFailed."""
+        the statement for the planner, `inquiring` makes what people are told of its effect. Raises
+        FactFailed, and as `inquiring` does."""
         if self._failed is not None:
             report, self._failed = self._failed, None
-            self._forget()
+            if self._waiting:
+                self._forget()
             raise FactFailed(report)
         if self._settled is not None:
             verdict, self._settled = self._settled, None
             return verdict
         if self._waiting:
             self._explain()
+            self._previews.go_on(inquiring)
             return None
-        answer = self._state.judge.judge(operation, self._lookup(operation, question), self._tell)
+        preview = None if inquiring is None else self._previews.look
+        answer = self._state.judge.judge(operation, self._lookup(operation, question), self._tell, preview)
         if isinstance(answer, Permitted | Refused):
             return answer
         self._number += 1
@@ -181,6 +194,7 @@ class Bench:
     def _forget(self) -> None:
         self._waiting = False
         self._asked = None
+        self._previews.forget()
         self._state.outbox.effects.append(Forget(self._number))
 
     def _tell(self, name: str, words: str) -> None:
@@ -192,7 +206,7 @@ class Bench:
     def _lookup(self, operation: Operation, question: Question | None) -> Any:
         def facts(names: frozenset[str]) -> Awaitable[Mapping[str, object]]:
             promise = self._tools.promise()
-            if question is None or ESTIMATED_ROWS not in names or operation.action not in _EXPLAINABLE:
+            if question is None or ESTIMATED_ROWS not in names or operation.action not in EXPLAINABLE:
                 promise.set_result({})
             else:
                 self._asked = (question, promise)
@@ -218,13 +232,6 @@ class Bench:
         text = f"EXPLAIN (FORMAT JSON) {question.text}"
         ask(self._state, [Question(text, question.types, question.formats, question.values)], done)
 
-
-def planned_rows(results: list[list[tuple[str | None, ...]]]) -> int | None:
-    """Rows the planner expects to be returned, or to be written; None when it cannot be told."""
-    try:
-        plan = json.loads(results[0][0][0] or "")[0]["Plan"]
-        if plan["Node Type"] == "ModifyTable":
-            return int(max(child["Plan Rows"] for child in plan["Plans"]))
-        return int(plan["Plan Rows"])
-    except (LookupError, TypeError, ValueError):
-        return None
+    def _unrunnable(self, report: Report | None) -> None:
+        self._waiting = False
+        self._failed = report

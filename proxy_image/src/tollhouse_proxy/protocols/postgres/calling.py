@@ -174,6 +174,10 @@ class FunctionCallTask:
             state.judge.completed(done)
             raise
         run = desk.run(statement, permitted, rewritten)
+        if run.withheld is not None:
+            done = Completion(permitted.operation_id, Outcome.FAILED, error_code="42501")
+            state.judge.completed(done)
+            raise CannotRewrite("a call by number does not tell how many rows it writes", _REFUSED_HINT)
         for words in permitted.notices:
             state.say(refuse.notice(words))
         desk.note(statement)

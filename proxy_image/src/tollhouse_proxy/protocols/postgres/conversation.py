@@ -260,15 +260,17 @@ class PostgresMachine:
         self._tools.wake()
         if self._lane is not None:
             self._lane.land()
-        if self._bench is not None and self._bench.cancel():
-            self._go_on()
-        elif (errand := self._errand) is not None:
+        waited = self._bench is not None and self._bench.cancel()
+        errand = self._errand if not waited else None
+        if errand is not None:
             return self._cancel_errand(errand)
-        elif self._session is not None and self._session.ledger:
+        done = None
+        if self._session is not None and self._session.ledger:
             done = self._tools.promise()
             self._cancel_backend(done)
-            return done
-        return None
+        if waited:
+            self._go_on()
+        return done
 
     def _cancel_errand(self, errand: ElevatedBackend) -> Promise | None:
         stopping = errand.stopping()

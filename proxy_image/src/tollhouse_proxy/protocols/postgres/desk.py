@@ -37,6 +37,7 @@ from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.upkeep import Upkeep
 from tollhouse_proxy.protocols.postgres.wire.backend import ReadyForQuery
 from tollhouse_proxy.protocols.postgres.wire.frontend import Parse, Query
+from tollhouse_proxy.protocols.postgres.withholding import Withheld
 
 Elevate = Callable[[str, Adopted], ElevatedBackend]
 """Makes a backend session with another credential and the settings of this one."""
@@ -415,6 +416,7 @@ class Desk:
             forbidden=rewritten.forbidden_origins,
             scan=self.scanner(permitted.obligations),
             formats=formats,
+            withheld=Withheld(permitted.cap) if permitted.cap is not None else None,
         )
 
     def scanner(self, obligations: Obligations) -> Scanner | None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from tollhouse_core.decision import Obligations
 from tollhouse_proxy.protocols.postgres.apart import Apart
 from tollhouse_proxy.protocols.postgres.content import Scanner
+from tollhouse_proxy.protocols.postgres.sql.consequences import Consequences
 from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row, Rows
 from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, SessionSettings, Statement
 
@@ -40,6 +41,7 @@ class Dialect:
     constants(statement) -> where in its text (bytes) constants begin on whose values nothing hangs that was
     found about it; empty where that is not certain.
     may_set(name, value) -> whether a setting is harmless; raises NotUnderstood.
+    consequences(statement) -> what it would do besides writing rows.
     apart: reads and rewrites what is too long for the loop; None: everything is done at once.
     """
 
@@ -54,4 +56,5 @@ class Dialect:
     fingerprint: str
     snapshot: str
     constants: Callable[[Statement], frozenset[int]] = lambda _: frozenset()
+    consequences: Callable[[Statement], Consequences] = lambda _: Consequences("it is not understood")
     apart: Apart | None = None

@@ -13,13 +13,14 @@ from dataclasses import replace
 from tollhouse_core.decision import Obligations, Permitted, Refused, Verdict
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.ports.judging import Completion, Outcome
-from tollhouse_proxy.protocols.postgres import parameters, refuse
+from tollhouse_proxy.protocols.postgres import parameters, refuse, withholding
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.decisions import Judged
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.elevation import Elevation, Job
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
-from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
+from tollhouse_proxy.protocols.postgres.inquiring import BY_NAME, inquiring
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Portal, Prepared
 from tollhouse_proxy.protocols.postgres.spelling import positions
 from tollhouse_proxy.protocols.postgres.sql.statement import (
@@ -30,10 +31,18 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
 )
 from tollhouse_proxy.protocols.postgres.stepped import NEED_STEPS
 from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
-from tollhouse_proxy.protocols.postgres.wire.frontend import Bind, Close, Describe, Execute, Parse
+from tollhouse_proxy.protocols.postgres.wire.frontend import (
+    SYNC_MESSAGE,
+    Bind,
+    Close,
+    Describe,
+    Execute,
+    Parse,
+)
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 _EMPTY = Rewritten("")
+_IN_PARTS = "the rows it returns are held back until they are counted, and cannot be had in parts"
 _SEVERAL = "cannot insert multiple commands into a prepared statement"
 
 MAX_NAME_BYTES = 63
@@ -191,6 +200,10 @@ class ExecuteTask(_Task):
         self._subject: Prepared | None = None
         self._permitted: Permitted | None = None
         self._elevation: Elevation | None = None
+        self._portal: Portal | None = None
+        self._unbound = False
+        """The pipeline was closed while people were asked, and the portal with it."""
+        self._counted: Run | None = None
 
     def _give_up(self, words: bytes) -> None:
         if self._permitted is not None:  # it was let through, and cannot be sent as it would have to be
@@ -202,8 +215,10 @@ class ExecuteTask(_Task):
         state = self._desk.state
         if self._elevation is not None:
             return self._elevated(self._elevation)
+        if self._counted is not None:
+            return self._settle(self._counted)
         check_length(self._execute.portal)
-        portal = state.names.portal(self._execute.portal)
+        portal = self._portal = self._portal or state.names.portal(self._execute.portal)
         if portal is None:
             raise Turned(refuse.error("34000", f'portal "{self._execute.portal}" does not exist'))
         if portal.prepared.statement is None:
@@ -250,6 +265,21 @@ class ExecuteTask(_Task):
             self._elevation = self._elevate(portal, self._permitted, self._operation)
             return self._elevated(self._elevation)
         self._send(portal, self._permitted)
+        return self._counted is None
+
+    def _settle(self, run: Run) -> bool:
+        """The statement has run; whether it may stay is known once its answer is there."""
+        state = self._desk.state
+        if state.ledger:
+            state.flush()
+            return False
+        words = withholding.undone(run, state.judge)
+        if words:
+            self._desk.refuse_extended(words)
+            state.flush()
+        else:
+            for message in withholding.kept(run, state.judge):
+                state.say(message)
         return True
 
     def _beside(self) -> str:
@@ -281,11 +311,31 @@ class ExecuteTask(_Task):
             verdict = desk.state.judge.again(prepared.permitted, operation)
             if verdict is not None:
                 return verdict
-        bind = portal.bind
+        bind, statement = portal.bind, prepared.statement
+        assert statement is not None
         question = Question(prepared.text)
         if bind is not None:
             question = Question(prepared.text, prepared.types, bind.formats, bind.values)
-        return desk.bench.verdict(operation, question)
+        if desk.bench.previewing and bind is not None and not self._closed_pipeline():
+            return None
+        why = BY_NAME if self._subject is not None else ""
+        return desk.bench.verdict(
+            operation, question, inquiring(desk.dialect, desk.rewritten, statement, operation, question, why)
+        )
+
+    def _closed_pipeline(self) -> bool:
+        """Before people are asked: a pipeline that has only prepared and bound is ended, so that its
+        transaction holds no lock while they think (in a transaction block a Sync ends nothing); False: not
+        yet. One that has run something stays open, for a Sync would commit that."""
+        state = self._desk.state
+        if not state.open_pipeline or (state.executed and not state.in_block):
+            return True
+        if state.ledger:
+            state.flush()
+            return False
+        state.send(SYNC_MESSAGE, Owed(Kind.SYNC, muted=True))
+        self._unbound = not state.in_block
+        return False
 
     def _bound(self, portal: Portal, operation: Operation) -> Operation:
         bind = portal.bind
@@ -298,6 +348,12 @@ class ExecuteTask(_Task):
         desk, state, prepared = self._desk, self._desk.state, portal.prepared
         statement = prepared.statement
         assert statement is not None
+        if permitted.cap is not None and self._execute.max_rows and statement.returns_rows:
+            raise CannotRewrite(_IN_PARTS, "Ask for all its rows at once, without a fetch size.")
+        if self._unbound and portal.bind is not None:
+            change = state.names.put(state.names.portals, self._execute.portal, portal)
+            owed = Owed(Kind.BIND, muted=True, guarded=True, changes=[change])
+            state.send(portal.bind.encode(), owed)
         rewritten = self._wanted(portal, permitted)
         if permitted.cacheable and self._subject is None:
             prepared.permitted = permitted
@@ -319,6 +375,9 @@ class ExecuteTask(_Task):
             state.send(describe, Owed(Kind.DESCRIBE, muted=True, describes=run, guarded=True))
         desk.note(statement)
         state.send(self._message, Owed(Kind.EXECUTE, [run]))
+        if run.withheld is not None:
+            state.flush()
+            self._counted, self._permitted = run, None
 
     def _wanted(self, portal: Portal, permitted: Permitted) -> Rewritten:
         """What today's decision asks to be run; the portal is bound to it. Raises CannotRewrite."""

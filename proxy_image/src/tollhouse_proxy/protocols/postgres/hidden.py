@@ -31,9 +31,16 @@ class Question:
     values: tuple[bytes | None, ...] = ()
 
 
-def ask(state: SessionState, questions: Sequence[Question], done: Callable[[Hidden], None]) -> None:
-    """Runs the questions; `done` gets their rows, or the error that stopped them. Nothing may be owed."""
-    hidden = Hidden(done)
+def ask(
+    state: SessionState,
+    questions: Sequence[Question],
+    done: Callable[[Hidden], None],
+    *,
+    counts: bool = False,
+) -> None:
+    """Runs the questions; `done` gets their rows (`counts`: only the command tags), or the error that
+    stopped them. Nothing may be owed."""
+    hidden = Hidden(done, counts=counts)
     in_pipeline = state.open_pipeline
     for question in questions:
         parse = Parse(RESERVED, question.text.encode(), question.types)

@@ -17,6 +17,7 @@ from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.names import Change
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionEffect
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
+from tollhouse_proxy.protocols.postgres.withholding import Withheld
 
 
 class Kind(IntEnum):
@@ -60,15 +61,20 @@ class Run:
     stopped: bytes = b""
     """A limit was met: no further row goes out, and this is what the client reads in the end."""
     tag: str = ""
+    withheld: Withheld | None = None
+    """Nothing of the answer goes out before it is known how many rows were written."""
 
 
 class Hidden:
-    """An exchange of our own: its replies are collected, none reaches the client."""
+    """An exchange of our own: its replies are collected, none reaches the client. `counts`: rows are dropped,
+    for only the command tags are wanted."""
 
-    __slots__ = ("done", "error", "last", "results", "rows")
+    __slots__ = ("counts", "done", "error", "last", "results", "rows", "tags")
 
-    def __init__(self, done: Callable[[Hidden], None]) -> None:
+    def __init__(self, done: Callable[[Hidden], None], *, counts: bool = False) -> None:
         self.done = done
+        self.counts = counts
+        self.tags: list[str] = []
         self.last: Owed | None = None
         self.error: Report | None = None
         self.results: list[list[tuple[str | None, ...]]] = []
@@ -80,7 +86,7 @@ class Owed:
     """One entry. `instead`: the message was one of ours that can only fail; the client reads this
     error instead of the backend's. `hidden`: our own exchange, nothing of it reaches the client.
     `muted`: ours too, but its failure is the client's. `describes`: the run that a RowDescription
-    of ours is for."""
+    of ours is for. A Sync with `runs` says what they answered when they are committed."""
 
     kind: Kind
     runs: list[Run] = field(default_factory=list)

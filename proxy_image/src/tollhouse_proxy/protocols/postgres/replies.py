@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tollhouse_proxy.exchange import Close, EndReason
 from tollhouse_proxy.ports.judging import Completion, Outcome
-from tollhouse_proxy.protocols.postgres import content, refuse
+from tollhouse_proxy.protocols.postgres import content, refuse, withholding
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire import backend
@@ -64,7 +64,7 @@ class Replies:
         if head.hidden is not None or head.at >= len(head.runs):
             return False
         run = head.runs[head.at]
-        if run.scan is not None or run.stopped:
+        if run.scan is not None or run.stopped or run.withheld is not None:
             return False
         return head.kind is Kind.QUERY or head.kind is Kind.EXECUTE
 
@@ -85,19 +85,25 @@ class Replies:
     def _row(self, message: bytes) -> bytes | None:
         head = self._answering(Kind.QUERY, Kind.EXECUTE)
         if head.hidden:
+            if head.hidden.counts:
+                return SWALLOW
             row = DataRow.parse(message[5:])
             head.hidden.rows.append(tuple(None if one is None else one.decode() for one in row.values))
             return SWALLOW
         run = self._running(head)
         if run.stopped:
             return SWALLOW
-        return None if run.scan is None else self._mask(run, message, 0, len(message))[1]
+        made = None if run.scan is None else self._mask(run, message, 0, len(message))[1]
+        if run.withheld is None:
+            return made
+        run.withheld.row(message if made is None else made)
+        return SWALLOW
 
     def masks(self, kind: int) -> bool:
         """Whether rows of this type (DataRow, CopyData) are to be masked now, any number at once."""
         head = self._ledger.head
         run = head.run if head and head.kind in _ANSWER_ROWS and not head.hidden else None
-        if head is None or run is None or run.stopped or run.scan is None:
+        if head is None or run is None or run.stopped or run.scan is None or run.withheld is not None:
             return False
         return not head.failed and not head.instead and run.copying == (kind == backend.COPY_DATA)
 
@@ -160,6 +166,7 @@ class Replies:
     def _complete(self, message: bytes) -> bytes | None:
         head = self._answering(Kind.QUERY, Kind.EXECUTE)
         if head.hidden:
+            head.hidden.tags.append(_tag(message))
             head.hidden.results.append(head.hidden.rows)
             head.hidden.rows = []
             self._ledger.pop()
@@ -170,6 +177,9 @@ class Replies:
         if self._state.moving:
             self._state.moved()
         self._step(head)
+        if run.withheld is not None:
+            run.withheld.complete(message, run.tag)
+            return SWALLOW
         self._finished(run, Outcome.COMPLETED)
         return self._stopped(head, run) if run.stopped else None
 
@@ -256,7 +266,14 @@ class Replies:
                 self._finished(run, Outcome.COMPLETED)
         if head.hidden and head.hidden.last is head:
             head.hidden.done(head.hidden)
+        if head.runs and head.kind is Kind.SYNC and not head.failed:
+            return self._committed(head, message)
         return self._shown(head)
+
+    def _committed(self, head: Owed, message: bytes) -> bytes:
+        """What was written stays: its answers, and then that the backend is ready."""
+        answers = [each for run in head.runs for each in withholding.kept(run, self._state.judge)]
+        return b"".join([*answers, message])
 
     # ------------------------------------------------------------ errors and asynchronous words
 
@@ -270,15 +287,17 @@ class Replies:
             detail = f"the backend ended the session ({code})"
             self._state.outbox.effects.append(Close(EndReason.BACKEND, detail))
             return passed_on(report, guarded=bool(head and self._guards(head)), positions=None).encode()
-        if head is None or head.kind is Kind.SYNC:
+        if head is None:
             raise BackendBroke("the backend reports an error that belongs to nothing")
         self._state.copy_in = False
         if self._state.path_unconfirmed or view_changed(report):
             self._state.dirty = True
         words = self._words(head, report)
         self._fail(head, code)
-        if head.kind is Kind.QUERY or head.kind is Kind.CALL:
-            head.failed = True
+        if head.kind is Kind.QUERY or head.kind is Kind.CALL or head.kind is Kind.SYNC:
+            head.failed = True  # a Sync fails where it commits: a deferred constraint
+            if head.hidden:
+                head.hidden.error = report
         else:
             self._ledger.pop()
             self._skip(code)
@@ -308,7 +327,8 @@ class Replies:
         return reading is not None and self._state.judge.freely(reading)
 
     def _guards(self, head: Owed) -> bool:
-        return head.guarded or any(run.guarded for run in head.runs)
+        # What fails at a Sync is a deferred constraint: of which statement nobody says.
+        return head.guarded or head.kind is Kind.SYNC or any(run.guarded for run in head.runs)
 
     def _fail(self, head: Owed, code: str) -> None:
         """The statement that answers now has failed, and what follows it in the same message never ran."""

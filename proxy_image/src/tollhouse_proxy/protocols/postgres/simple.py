@@ -8,10 +8,12 @@ from tollhouse_core.decision import Permitted, Refused
 from tollhouse_proxy.ports.judging import Completion, Outcome, Standing
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
+from tollhouse_proxy.protocols.postgres.counted import CountedQuery
 from tollhouse_proxy.protocols.postgres.decisions import Judged, Known, is_whole
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.elevation import Elevation, Job
 from tollhouse_proxy.protocols.postgres.hidden import Question
+from tollhouse_proxy.protocols.postgres.inquiring import BEHIND_OTHERS, BY_NAME, inquiring
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Prepared
 from tollhouse_proxy.protocols.postgres.spelling import moved, positions, spelled
@@ -56,9 +58,12 @@ class SimpleQuery:
         """Whether a transaction block is open where the next statement of the text runs."""
         self._notices: list[str] = []
         self._elevation: Elevation | None = None
+        self._counted: CountedQuery | None = None
 
     def advance(self) -> bool:
         """Goes on as far as it can; True when the message is dealt with."""
+        if self._counted is not None:
+            return self._counted.advance()
         if self._stepped is not None:
             return self._stepped.advance()
         if self._desk.overtaken():
@@ -81,6 +86,10 @@ class SimpleQuery:
             if any(judged.permitted.credential for judged in self._judged):
                 self._elevation = self._elevate()
                 return self._elevated(self._elevation)
+            if any(judged.permitted.cap is not None for judged in self._judged):
+                self._tell(self._notices)
+                self._counted = CountedQuery(self._desk, self._judged)
+                return self._counted.advance()
             self._send()
         except Stepwise:
             return self.advance()
@@ -202,7 +211,14 @@ class SimpleQuery:
             operation = desk.operation(
                 statement, self._subject, self._in_block, _AMONG if len(statements) > 1 else ""
             )
-            verdict = desk.bench.verdict(operation, Question(statement.text))
+            question = Question(statement.text)
+            verdict = desk.bench.verdict(
+                operation,
+                question,
+                inquiring(
+                    desk.dialect, desk.rewritten, statement, operation, question, self._not_alone(statements)
+                ),
+            )
             if verdict is None:
                 return False
             if isinstance(verdict, Refused):
@@ -211,6 +227,12 @@ class SimpleQuery:
             self._judged.append(self._open)
             self._notices += verdict.notices
         return True
+
+    def _not_alone(self, statements: tuple[Statement, ...]) -> str:
+        """Why the statement in hand cannot be run beforehand; "" where it can."""
+        if self._subject is not None:
+            return BY_NAME
+        return BEHIND_OTHERS if len(statements) > 1 else ""
 
     def _complete(self, judged: Judged) -> None:
         """What a permitted statement becomes; its operation is ended if it cannot be rewritten."""

@@ -74,6 +74,12 @@ def sql_dialect(keys: MaskKeys, aside: Aside | None = None) -> Dialect:
             return frozenset()
         return free_constants(statement.text, plan.kind, plan.body)
 
+    def consequences(statement: Statement) -> sql.Consequences:
+        plan = statement.plan
+        if not isinstance(plan, Plan):
+            return sql.Consequences("its text is too long to be looked at closely")
+        return sql.consequences(plan.kind, plan.body, plan.found, plan.names.catalog)
+
     return Dialect(
         understand=sql.understand,
         split=sql.split_statements,
@@ -86,6 +92,7 @@ def sql_dialect(keys: MaskKeys, aside: Aside | None = None) -> Dialect:
         fingerprint=sql.FINGERPRINT_QUERY,
         snapshot=sql.SNAPSHOT_QUERY,
         constants=constants,
+        consequences=consequences,
         apart=Apart(aside, keys) if aside is not None else None,
     )
 

@@ -18,6 +18,7 @@ class SessionState:
 
     status: what the last ReadyForQuery said (I, T, E).
     open_pipeline: extended messages were sent since the last Sync.
+    executed: one of them was an Execute, so that the pipeline's implicit transaction has done something.
     flushed: nothing of an open pipeline waits in the backend for a Flush.
     skipping: the backend (or, where nothing had been sent, this side) ignores messages up to a Sync.
     copy_in: the backend takes CopyData now. may_copy: a COPY FROM was sent that may not have begun.
@@ -39,6 +40,7 @@ class SessionState:
     names: Names = field(default_factory=Names)
     status: str = "I"
     open_pipeline: bool = False
+    executed: bool = False
     flushed: bool = True
     skipping: bool = False
     copy_in: bool = False
@@ -69,9 +71,10 @@ class SessionState:
             return
         self.ledger.push(entry)
         if entry.kind is Kind.SYNC or entry.kind is Kind.QUERY or entry.kind is Kind.CALL:
-            self.open_pipeline = self.acted = False
+            self.open_pipeline = self.acted = self.executed = False
             self.flushed = True
         else:
+            self.executed = self.executed or (entry.kind is Kind.EXECUTE and entry.hidden is None)
             self.open_pipeline = True
             self.flushed = False
 

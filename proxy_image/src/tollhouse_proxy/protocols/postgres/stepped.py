@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from tollhouse_core.decision import Permitted, Refused
 from tollhouse_proxy.ports.judging import Completion, Outcome
-from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres import refuse, withholding
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
-from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed
+from tollhouse_proxy.protocols.postgres.inquiring import BEHIND_OTHERS, inquiring
+from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Prepared
 from tollhouse_proxy.protocols.postgres.spelling import moved, positions
 from tollhouse_proxy.protocols.postgres.sql.statement import (
@@ -46,6 +47,7 @@ class SteppedQuery:
         self._statement: Statement | None = None
         self._subject: Prepared | None = None
         self._permitted: Permitted | None = None
+        self._counted: Run | None = None
 
     def advance(self) -> bool:
         """Goes on as far as it can; True when the text is dealt with."""
@@ -55,8 +57,14 @@ class SteppedQuery:
                 if state.ledger:
                     state.flush()
                     return False
+                self._settle()
                 if not self._step():
                     return False
+            if self._counted is not None and not state.skipping:
+                if state.ledger:
+                    state.flush()
+                    return False
+                self._settle()
         except Postponed:
             return False
         except Turned as turned:
@@ -68,6 +76,12 @@ class SteppedQuery:
         except CannotRewrite as cannot:
             return self._refuse(refuse.cannot_rewrite(cannot, state.judge.revision))
         return self._end()
+
+    def _settle(self) -> None:
+        """What the statement before has written stays, or (Turned) nothing of the text does."""
+        run, self._counted = self._counted, None
+        if run is not None:
+            answer_or_turn(self._desk, run)
 
     def _end(self) -> bool:
         """The Sync: the transaction is committed, or what failed is over."""
@@ -101,7 +115,14 @@ class SteppedQuery:
                 raise Turned(refuse.error("0A000", _COPY_ALONE, "", "Send it as a query of its own."))
         if self._permitted is None:
             operation = desk.operation(self._statement, self._subject, beside=_AMONG)
-            verdict = desk.bench.verdict(operation, Question(text))
+            question = Question(text)
+            verdict = desk.bench.verdict(
+                operation,
+                question,
+                inquiring(
+                    desk.dialect, desk.rewritten, self._statement, operation, question, why=BEHIND_OTHERS
+                ),
+            )
             if verdict is None:
                 return False
             if isinstance(verdict, Refused):
@@ -133,20 +154,36 @@ class SteppedQuery:
         run = desk.run(statement, permitted, rewritten, judged=desk.operation(statement, self._subject))
         run.changes = desk.changes(statement, permitted, rewritten)
         run.positions = positions([Edit(0, start, ""), *moved(rewritten.edits, start)])
-        guarded = rewritten.guards_errors
         for words in permitted.notices:
             state.say(refuse.notice(words))
-        for message, owed in (
-            (FORGET, Owed(Kind.CLOSE, muted=True)),
-            (
-                Parse(RESERVED, rewritten.text.encode()).encode(),
-                Owed(Kind.PARSE, muted=True, guarded=guarded, positions=run.positions),
-            ),
-            (Bind(RESERVED, RESERVED).encode(), Owed(Kind.BIND, muted=True, guarded=guarded)),
-            (Describe("P", RESERVED).encode(), Owed(Kind.DESCRIBE, describes=run, guarded=guarded)),
-            (Execute(RESERVED).encode(), Owed(Kind.EXECUTE, [run])),
-            (Close("P", RESERVED).encode(), Owed(Kind.CLOSE, muted=True)),
-            (FORGET, Owed(Kind.CLOSE, muted=True)),
-        ):
-            state.send(message, owed)
-        desk.note(statement)
+        send_step(desk, statement, rewritten, run)
+        if run.withheld is not None:
+            self._counted = run
+
+
+def send_step(desk: Desk, statement: Statement, rewritten: Rewritten, run: Run) -> None:
+    """One statement of a Query, as a part of a pipeline without its Sync."""
+    guarded = rewritten.guards_errors
+    for message, owed in (
+        (FORGET, Owed(Kind.CLOSE, muted=True)),
+        (
+            Parse(RESERVED, rewritten.text.encode()).encode(),
+            Owed(Kind.PARSE, muted=True, guarded=guarded, positions=run.positions),
+        ),
+        (Bind(RESERVED, RESERVED).encode(), Owed(Kind.BIND, muted=True, guarded=guarded)),
+        (Describe("P", RESERVED).encode(), Owed(Kind.DESCRIBE, describes=run, guarded=guarded)),
+        (Execute(RESERVED).encode(), Owed(Kind.EXECUTE, [run])),
+        (Close("P", RESERVED).encode(), Owed(Kind.CLOSE, muted=True)),
+        (FORGET, Owed(Kind.CLOSE, muted=True)),
+    ):
+        desk.state.send(message, owed)
+    desk.note(statement)
+
+
+def answer_or_turn(desk: Desk, run: Run) -> None:
+    """Says what a counted statement has answered. Raises Turned where what it wrote must not stay."""
+    words = withholding.undone(run, desk.state.judge)
+    if words:
+        raise Turned(words)
+    for message in withholding.kept(run, desk.state.judge):
+        desk.state.say(message)

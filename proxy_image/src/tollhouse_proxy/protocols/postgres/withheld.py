@@ -83,6 +83,13 @@ def passed_on(
     return Report(report.kind, fields)
 
 
+def said_of(report: Report) -> str:
+    """An error in words that quote nothing: `lock timeout (55P03)`."""
+    code = report.fields.get("C", "XX000")
+    said = _SAID.get(code) or _CLASSES.get(code[:2]) or "the backend reported an error"
+    return f"{said} ({code})"
+
+
 def quotes_row(report: Report) -> bool:
     """Whether its DETAIL quotes a whole row."""
     return report.fields.get("C") in _ROW_IN_DETAIL and "D" in report.fields

@@ -8,6 +8,7 @@ source. Everything here is pure and synchronous.
 from __future__ import annotations
 
 from .catalog import CATALOG_QUERIES, FINGERPRINT_QUERY, SNAPSHOT_QUERY, Catalog
+from .consequences import Consequences, consequences
 from .guards import OUTSIDE_FILTER
 from .masks import MaskKeys
 from .rewrite import rewrite
@@ -30,6 +31,7 @@ __all__ = [
     "SNAPSHOT_QUERY",
     "CannotRewrite",
     "Catalog",
+    "Consequences",
     "Edit",
     "EffectKind",
     "MaskKeys",
@@ -38,6 +40,7 @@ __all__ = [
     "SessionEffect",
     "SessionSettings",
     "Statement",
+    "consequences",
     "rewrite",
     "split_statements",
     "understand",

@@ -58,6 +58,7 @@ def judge_name(
             "42883",
             position,
         )
+    found.called.add(name)
     if len(parts) == 1:
         found.functions.add(name)
     if builtin:

@@ -72,6 +72,8 @@ class Findings:
     type_oids: set[int] = field(default_factory=set)
     type_names: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
+    """Functions by their last name, views' own included; `functions` are those named without a schema."""
     parameters: int = 0
     sensitive: bool = False
     everything: bool = False

@@ -345,6 +345,7 @@ class Reader:
         self.found.relations.update(below.relations)
         self.found.everything |= below.everything
         self.found.settings += below.settings
+        self.found.called |= below.called
         self.found.counts |= below.counts
         self.found.counts_unseen |= below.counts
         self.found.counts_all |= below.counts_all

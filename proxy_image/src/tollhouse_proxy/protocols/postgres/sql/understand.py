@@ -9,6 +9,7 @@ from tollhouse_core.operation import Operation
 from tollhouse_dialects.postgres.parse import ParsedStatement, SqlSyntaxError, deparse, parse
 
 from .catalog import Catalog, Relation
+from .consequences import uncounted
 from .findings import Findings
 from .names import Names
 from .nodes import Body, wrapped
@@ -203,6 +204,7 @@ def _statement(
         canonical=canonical,
         counted=reading.counted,
         objects=tuple(_identified(relation, names.catalog) for relation in found.relations.values()),
+        uncounted=uncounted(kind, body, found),
         template="" if sensitive else without_values(reading.tag, canonical, accesses),
     )
     return Statement(

@@ -1,0 +1,121 @@
+"""The previews that the guard waits for before it asks people, one at a time (see `preview`)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from tollhouse_core.approvals.effect import Preview
+from tollhouse_core.decision import Obligations
+from tollhouse_core.operation import Operation
+from tollhouse_proxy.exchange import Promise, Tools
+from tollhouse_proxy.ports.judging import NotRunnable
+from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.hidden import Question
+from tollhouse_proxy.protocols.postgres.preview import Inquiry, Rehearsal
+from tollhouse_proxy.protocols.postgres.sql.consequences import Consequences
+from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, Rewritten, Statement
+from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.wire.backend import Report
+from tollhouse_proxy.protocols.postgres.withheld import said_of
+
+Inquiring = Callable[[Obligations], Inquiry]
+"""Makes of a statement what is asked about it under these obligations. Raises CannotRewrite, Postponed,
+Turned."""
+
+BY_NAME = "it runs a prepared statement by its name"
+BEHIND_OTHERS = "it stands behind other statements of the same text"
+
+Rewriting = Callable[[Statement, Obligations], Rewritten]
+
+
+def inquiring(
+    dialect: Dialect,
+    rewriting: Rewriting,
+    statement: Statement,
+    operation: Operation,
+    question: Question,
+    why: str = "",
+) -> Inquiring:
+    """About one statement. `why` says what keeps it from being run beforehand where it stands; "" nothing."""
+
+    def made(obligations: Obligations) -> Inquiry:
+        sent = rewriting(statement, obligations)
+        consequences = Consequences(why) if why else dialect.consequences(statement)
+        return Inquiry(replace(question, text=sent.text), operation.action, consequences)
+
+    return made
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """What the guard waits for. `rehearsal` from when it could begin."""
+
+    obligations: Obligations
+    runs: bool
+    promise: Promise
+    rehearsal: Rehearsal | None = None
+
+
+class Previews:
+    """`fail` is called for a statement that cannot run at all, with the backend's error if it was that."""
+
+    def __init__(self, state: SessionState, tools: Tools, fail: Callable[[Report | None], None]) -> None:
+        self._state = state
+        self._tools = tools
+        self._fail = fail
+        self._wanted: _Wanted | None = None
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether people will be asked, and what they are told is being found out."""
+        return self._wanted is not None
+
+    def look(self, obligations: Obligations, runs: bool) -> Awaitable[Preview | NotRunnable]:
+        """See `PreviewLookup`."""
+        promise = self._tools.promise()
+        self._wanted = _Wanted(obligations, runs, promise)
+        self._tools.wake()
+        return promise
+
+    def forget(self) -> None:
+        """Nobody waits any more. What is under way ends by itself."""
+        if self._wanted is not None and self._wanted.rehearsal is not None:
+            self._wanted.rehearsal.given_up = True
+        self._wanted = None
+
+    def go_on(self, inquiring: Inquiring | None) -> None:
+        """Does what can be done now. Raises as `inquiring` does."""
+        wanted = self._wanted
+        if wanted is None or inquiring is None:
+            return
+        if wanted.rehearsal is None:
+            try:
+                inquiry = inquiring(wanted.obligations)
+            except CannotRewrite as cannot:
+                self._unrunnable(wanted, None, cannot.message)
+                raise
+            wanted.rehearsal = Rehearsal(
+                self._state,
+                inquiry,
+                runs=wanted.runs,
+                found=lambda preview: self._found(wanted, preview),
+                failed=lambda report: self._unrunnable(
+                    wanted, report, f"the backend does not take it, {said_of(report)}"
+                ),
+            )
+        wanted.rehearsal.advance()
+
+    def _found(self, wanted: _Wanted, preview: Preview) -> None:
+        if self._wanted is wanted:
+            self._wanted = None
+        if not wanted.promise.done():
+            wanted.promise.set_result(preview)
+
+    def _unrunnable(self, wanted: _Wanted, report: Report | None, why: str) -> None:
+        """The client hears it as the statement's own error; the guard records it."""
+        if self._wanted is wanted:
+            self._wanted = None
+            self._fail(report)
+        if not wanted.promise.done():
+            wanted.promise.set_result(NotRunnable(why))

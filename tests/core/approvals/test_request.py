@@ -149,6 +149,7 @@ def test_any_operation_can_be_shown(text: str, parameters: list[str | None], act
         {"accesses": (table("Delete", "customers"),)},
         {"accesses": (table("Update", "orders"),)},
         {"resources": (resource("orders", "id"),)},
+        {"objects": ("public.orders@16385",)},
     ],
 )
 def test_another_operation_has_another_digest(change: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from kit import wait
 from kit.approving import Approving, approving, deletes_need
 from kit.postgres import Postgres
 from tollhouse_core.api.approval_request import ApprovalRequest, Effect
+from tollhouse_proxy.protocols.postgres import preview
 
 pytestmark = pytest.mark.postgres
 SHOP = """
@@ -57,8 +58,35 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
+def admin(asking: Approving) -> psycopg.Connection[Any]:
+    return psycopg.connect(asking.world.server.dsn(asking.world.database), autocommit=True)
+
+
 def value(asking: Approving, sql: str) -> int:
-    return int(asking.world.server.value(sql, database=asking.world.database))
+    with admin(asking) as connection:
+        found = connection.execute(sql.encode()).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+@pytest.fixture
+def held(asking: Approving, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody holds a row that the run needs, and the run may wait for it long."""
+    monkeypatch.setattr(preview, "LOCK_MILLISECONDS", 60_000)
+    monkeypatch.setattr(preview, "RUN_MILLISECONDS", 60_000)
+    with psycopg.connect(asking.world.server.dsn(asking.world.database)) as other:
+        other.execute("SELECT FROM orders WHERE id = 45 FOR UPDATE")
+        yield other
+        other.rollback()
+
+
+WAITERS = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+def run_waits(asking: Approving) -> None:
+    wait.until(
+        lambda: value(asking, f"SELECT count(*) {WAITERS}") == 1, within=30, what="the run waits for the lock"
+    )
 
 
 def orders(asking: Approving) -> int:
@@ -298,22 +326,20 @@ def test_a_lock_that_another_holds_bounds_the_run(
 def test_a_cancel_ends_the_run_and_nobody_is_asked(
     asking: Approving,
     pool: ThreadPoolExecutor,
+    held: psycopg.Connection[Any],
     sql: LiteralString,
     parameters: tuple[object, ...],
     block: bool,
 ) -> None:
-    server = asking.world.server
-    blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    with psycopg.connect(server.dsn(asking.world.database)) as other, asking.connect() as client:
-        other.execute("SELECT FROM orders WHERE id = 45 FOR UPDATE")
+    with asking.connect() as client:
         if block:
             client.execute("BEGIN")
         running = start(pool, client, sql, *parameters)
-        wait.until(lambda: value(asking, blocked) == 1, what="the run waits for the lock")
+        run_waits(asking)
         client.cancel_safe()
         assert error_of(running).sqlstate == "57014"
         assert asking.all() == []
-        other.rollback()
+        held.rollback()
         if block:
             assert client.info.transaction_status is psycopg.pq.TransactionStatus.INERROR
             client.execute("ROLLBACK")
@@ -321,15 +347,13 @@ def test_a_cancel_ends_the_run_and_nobody_is_asked(
 
 
 def test_a_backend_that_dies_in_the_midst_of_the_run_leaves_no_request_behind(
-    asking: Approving, pool: ThreadPoolExecutor
+    asking: Approving, pool: ThreadPoolExecutor, held: psycopg.Connection[Any]
 ) -> None:
-    server = asking.world.server
-    blocked = "FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    with psycopg.connect(server.dsn(asking.world.database)) as other, asking.connect() as client:
-        other.execute("SELECT FROM orders WHERE id = 45 FOR UPDATE")
-        running = start(pool, client, *EXTENDED[:1], *EXTENDED[1])
-        wait.until(lambda: value(asking, f"SELECT count(*) {blocked}") == 1, what="the run waits")
-        server.value(f"SELECT pg_terminate_backend(pid) {blocked}", database=asking.world.database)
+    with asking.connect() as client:
+        running = start(pool, client, EXTENDED[0], *EXTENDED[1])
+        run_waits(asking)
+        with admin(asking) as connection:
+            connection.execute(f"SELECT pg_terminate_backend(pid) {WAITERS}".encode())
         assert isinstance(error_of(running), psycopg.OperationalError)
         assert asking.all() == []
     assert orders(asking) == 50

@@ -178,12 +178,12 @@ def test_an_approval_passes_on_a_new_connection_of_the_same_identity(asking: App
         assert client.execute("DELETE FROM orders WHERE id = 7").rowcount == 1
 
 
+@pytest.mark.parametrize("sent", [("DELETE FROM big WHERE id = 20",), ("DELETE FROM big WHERE id = %s", 20)])
 def test_a_view_redefined_while_people_think_is_asked_about_anew(
-    asking: Approving, pool: ThreadPoolExecutor
+    asking: Approving, pool: ThreadPoolExecutor, sent: tuple[Any, ...]
 ) -> None:
     with asking.connect() as client:
-        # With parameters the server holds the view's lock meanwhile, and nobody can redefine it.
-        running = start(pool, client, "DELETE FROM big WHERE id = 20")
+        running = start(pool, client, *sent)
         name = asking.asked().name
         redefine(asking)
         asking.vote(name, "alice", "managers")

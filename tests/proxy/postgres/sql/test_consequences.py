@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from kit.sql_shop import SETTINGS
 from tollhouse_proxy.protocols.postgres.sql import Catalog, Consequences, consequences, understand
-from tollhouse_proxy.protocols.postgres.sql.statement import Statement
+from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings, Statement
 from tollhouse_proxy.protocols.postgres.sql.understand import Plan
 
 
 def read(sql: str, catalog: Catalog) -> Statement:
-    [statement] = understand(sql, catalog, SETTINGS)
+    [statement] = understand(sql, catalog, SessionSettings())
     return statement
 
 
@@ -67,7 +66,7 @@ def test_what_a_prepared_statement_writes_is_told_of_what_it_holds(catalog: Cata
         ("SELECT 1", "only INSERT, UPDATE, DELETE and MERGE are"),
         ("DELETE FROM products WHERE pg_catalog.pg_advisory_lock(1) IS NULL", "it calls pg_advisory_lock"),
         ("DELETE FROM products WHERE setseed(0.5) IS NULL", "it calls setseed"),
-        ("UPDATE products SET id = nextval('newsletter_id_seq')", "it calls pg_catalog.nextval"),
+        ("UPDATE products SET id = nextval('newsletter_id_seq')", "it calls nextval"),
         ("WITH a AS (DELETE FROM products) DELETE FROM events", "several places"),
     ],
 )

@@ -36,7 +36,7 @@ SELECT pg_catalog.set_config(s.name,
   LEAST(NULLIF(s.setting::pg_catalog.int8, 0),
     CASE s.name WHEN 'lock_timeout' THEN {lock} ELSE {run} END)::pg_catalog.text, true)
 FROM pg_catalog.pg_settings s WHERE s.name IN ('lock_timeout', 'statement_timeout')
-""".strip().format(lock=LOCK_MILLISECONDS, run=RUN_MILLISECONDS)
+""".strip()
 _FAILS = Question("tollhouse rolls back this preview")
 _BACK = (Question(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}"), Question(f"RELEASE SAVEPOINT {_SAVEPOINT}"))
 _IN_PIPELINE = "it stands in a pipeline behind statements that have run"
@@ -133,11 +133,12 @@ class Rehearsal:
     def _run(self, planned: Preview) -> None:
         self._planned = None
         question = self._inquiry.question
+        bounded = Question(_BOUNDED.format(lock=LOCK_MILLISECONDS, run=RUN_MILLISECONDS))
         if self._state.status == "T":
-            steps = [Question(f"SAVEPOINT {_SAVEPOINT}"), Question(_BOUNDED), question, *_BACK]
+            steps = [Question(f"SAVEPOINT {_SAVEPOINT}"), bounded, question, *_BACK]
             self._ask(steps, lambda hidden: self._ran_within(planned, hidden), counts=True)
         else:
-            steps = [Question(_BOUNDED), question, _FAILS]
+            steps = [bounded, question, _FAILS]
             self._ask(steps, lambda hidden: self._ran(planned, hidden, at=1), counts=True)
 
     def _ran_within(self, planned: Preview, hidden: Hidden) -> None:

@@ -47,6 +47,7 @@ def judge_name(
 ) -> None:
     """A function by name and number of arguments (None: unknown)."""
     name = parts[-1]
+    found.called.add(name)
     builtin, candidates = names.functions(parts, count)
     if not builtin and not candidates:
         if len(parts) == 1 and count == 1:
@@ -58,7 +59,6 @@ def judge_name(
             "42883",
             position,
         )
-    found.called.add(name)
     if len(parts) == 1:
         found.functions.add(name)
     if builtin:

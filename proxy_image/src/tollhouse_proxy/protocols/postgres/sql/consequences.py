@@ -23,7 +23,7 @@ _UNTOLD = {
     "CopyStmt": "COPY streams its rows while they are written",
     "ExplainStmt": "EXPLAIN does not tell how many rows are written",
 }
-_LASTING = frozenset({"pg_export_snapshot", "setseed"})
+_LASTING = frozenset({"nextval", "pg_export_snapshot", "setseed", "setval"})
 """Harmless functions whose effects outlive a rollback; so do those of all that are called `advisory`."""
 
 

@@ -175,7 +175,7 @@ class _Compiler:
         if action.credential and (action.max_rows is not None or action.preview is PreviewMode.EXECUTE):
             self._problem(
                 f"{path}.credential",
-                "what runs with a credential of its own cannot be previewed by running it, nor held to maxRows",
+                "what runs with a credential of its own cannot be run beforehand, nor held to maxRows",
             )
         return ApprovalTerms(
             approvers(action.approvers),

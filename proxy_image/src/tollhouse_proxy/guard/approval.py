@@ -70,7 +70,8 @@ class Asked:
 
     async def previewed(self, decision: NeedsApproval) -> Preview | None:
         """What people are shown. Raises Refusing where it cannot run at all."""
-        if self.preview is None and self.look is not None:
+        # Its own session may lack the rights of the credential it would run with: there it cannot be asked.
+        if self.preview is None and self.look is not None and not decision.credentials:
             runs = any(terms.preview is PreviewMode.EXECUTE for _, terms in decision.terms)
             found = await self.look(decision.obligations, runs)
             if isinstance(found, NotRunnable):

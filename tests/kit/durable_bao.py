@@ -75,11 +75,12 @@ class DurableBao:
         return "sealed" in self._call("GET", "sys/seal-status")
 
     def _active(self) -> bool:
+        """It leads, and has its mounts: a moment after it is unsealed it may still refuse to write."""
         try:
             self.bao.read("sys/mounts")
         except BaoError:
             return False
-        return True
+        return bool(self._call("GET", "sys/leader")["is_self"])
 
     def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()

@@ -181,6 +181,13 @@ def test_what_cannot_be_judged_is_named_where_it_has_a_name() -> None:
     assert "function pg_catalog.query_to_xml cannot be judged" in decision.message
 
 
+def test_what_has_no_name_is_refused_in_words_too() -> None:
+    for nameless in ("", "Opaque"):
+        decision = judge(bundle_of(READ), Access(Verb.UNKNOWN, AccessKind.OPAQUE, nameless))
+        assert isinstance(decision, Deny)
+        assert decision.message.startswith("denied: part of this operation was not understood")
+
+
 def test_an_operation_without_accesses_needs_no_rule_but_somebody_known() -> None:
     bundle = bundle_of(policy_of(READ, subjects=[{"group": "support"}]))
     known = session_of(identity_of("triage", "support"))

@@ -155,8 +155,6 @@ def _tokens(text: str) -> list[_Token]:
         if match is None:
             raise CelSyntaxError(f"unexpected character {text[at]!r}", at)
         kind = match.lastgroup or ""
-        if kind == "unsigned":
-            kind = "uint"
         end = match.end()
         if match["string"] is not None:
             kind, end = "string", _string_end(text, match)

@@ -9,6 +9,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from mutants.areas import AREAS, ROOT, Area
@@ -64,18 +65,24 @@ _WORDS = {SURVIVED: "survived", KILLED: "killed", TIMED_OUT: "timed out", BROKEN
 
 
 def _fate(nursery: Nursery, reach: Reach, path: Path, mutant: Mutant) -> str:
-    tests: list[str] = []
-    seconds = 0.0
-    for test in reach.tests(path, mutant.line):
-        seconds += reach.seconds.get(test, 1.0) + 0.05
-        tests.append(test)
-        if seconds > TESTS_SECONDS:
-            break
+    tests, seconds = _quickest(reach, reach.tests(path, mutant.line))
     if not tests:
-        # Lines that run once, at import, are nobody's: every test of the area may notice.
-        tests = sorted(reach.seconds, key=lambda test: reach.seconds[test])[:200]
+        # Lines that run once, at import, are nobody's: every test that comes by the file may notice.
+        tests, seconds = _quickest(reach, reach.tests_of(path) or list(reach.seconds))
     tree = mutated(path.read_text(), mutant.number)
     return _WORDS.get(nursery.fate(path, tree, tests, 30 + PATIENCE * seconds), "killed")
+
+
+def _quickest(reach: Reach, tests: Iterable[str]) -> tuple[list[str], float]:
+    """As many of them as there is time for, and their seconds."""
+    chosen: list[str] = []
+    seconds = 0.0
+    for test in tests:
+        seconds += reach.seconds.get(test, 1.0) + 0.05
+        chosen.append(test)
+        if seconds > TESTS_SECONDS:
+            break
+    return chosen, seconds
 
 
 def _reached(area: Area) -> Reach:

@@ -26,6 +26,12 @@ class Reach:
         found = self._lines.get(str(path.relative_to(ROOT)), {}).get(str(line), [])
         return sorted(found, key=lambda test: self.seconds.get(test, 1.0))
 
+    def tests_of(self, path: Path) -> list[str]:
+        """Node ids of all that touch a file, quickest first."""
+        lines = self._lines.get(str(path.relative_to(ROOT)), {})
+        found = {test for tests in lines.values() for test in tests}
+        return sorted(found, key=lambda test: (self.seconds.get(test, 1.0), test))
+
     def save(self, path: Path) -> None:
         path.write_text(json.dumps({"seconds": self.seconds, "lines": self._lines}))
 

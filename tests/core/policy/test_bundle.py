@@ -17,6 +17,7 @@ from tollhouse_core.api.audit_sink import AuditSink
 from tollhouse_core.api.connection import Connection
 from tollhouse_core.api.identity_provider import IdentityProvider
 from tollhouse_core.policy.bundle import BadBundle, PolicyBundle, build_bundle
+from tollhouse_core.token_issuer import TokenIssuer
 from tollhouse_dialects import LANGUAGES
 
 READ = "[{name: read, allow: {sql: {access: [Select], tables: [orders]}}}]"
@@ -27,12 +28,12 @@ def changed(policy: AccessPolicy, **metadata: Any) -> AccessPolicy:
     return policy.model_copy(update={"metadata": policy.metadata.model_copy(update=metadata)})
 
 
-def provider_of(name: str = "corp") -> IdentityProvider:
+def provider_of(name: str = "corp", **spec: Any) -> IdentityProvider:
     document = {
         "apiVersion": "tollhouse.dev/v1alpha1",
         "kind": "IdentityProvider",
         "metadata": {"name": name},
-        "spec": {"oidc": {"issuer": "https://login.example"}},
+        "spec": spec or {"oidc": {"issuer": "https://login.example"}},
     }
     parsed = parse_object(document)
     assert isinstance(parsed, IdentityProvider)
@@ -186,6 +187,10 @@ def test_a_provider_or_sink_that_does_not_exist_is_a_problem() -> None:
         "spec.identity.providers[0]",
         "spec.audit.sinks[0]",
     ]
+    assert [problem.message for problem in missing.problems] == [
+        "there is no IdentityProvider corp",
+        "there is no AuditSink archive in namespace shop",
+    ]
     found = build_bundle(connection, [], [provider_of(), provider_of("b")], [sink_of()], LANGUAGES).bundle
     assert found is not None
     assert [provider.name for provider in found.providers] == ["corp"]
@@ -196,6 +201,39 @@ def test_a_provider_or_sink_that_does_not_exist_is_a_problem() -> None:
         found.providers[0].spec,
         found.sinks[0].spec,
     )
+
+
+TOKENS = TokenIssuer("https://tokens.example", ({"kty": "EC", "kid": "one"},))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"tollhouse": {"subjects": ["corp"]}},
+        {"saml": {"metadataRef": {"secret": "people", "key": "metadata.xml"}}},
+    ],
+)
+def test_the_keys_of_the_token_endpoint_are_in_a_bundle_whose_providers_take_its_tokens(
+    spec: dict[str, Any],
+) -> None:
+    connection = connection_of("identity: {providers: [corp]}")
+    taking = [provider_of(**spec)]
+    bundle = build_bundle(connection, [], taking, [], LANGUAGES, tokens=TOKENS).bundle
+    assert bundle is not None
+    assert PolicyBundle.from_json(bundle.to_json(), LANGUAGES).tokens == TOKENS
+    other = build_bundle(connection, [], [provider_of()], [], LANGUAGES, tokens=TOKENS).bundle
+    assert other is not None
+    assert "tokens" not in json.loads(other.to_json())
+    (problem,) = build_bundle(connection, [], taking, [], LANGUAGES).problems
+    assert problem.path == "spec.identity.providers"
+    assert "there is none here" in problem.message
+
+
+def test_the_token_endpoint_is_not_taken_for_any_oidc_issuer() -> None:
+    connection = connection_of("identity: {providers: [corp]}")
+    hiding = provider_of(oidc={"issuer": "https://tokens.example"})
+    (problem,) = build_bundle(connection, [], [hiding], [], LANGUAGES, tokens=TOKENS).problems
+    assert "make it `tollhouse`" in problem.message
 
 
 def test_a_rules_hash_is_its_own() -> None:

@@ -149,6 +149,11 @@ def test_only_lists_maps_and_what_is_not_known_are_indexed_and_searched() -> Non
         assert refused(f"{value} in [1]") is (kind not in {*NUMBERS, "dyn"}), kind
 
 
+def test_what_stands_in_a_list_or_a_map_is_looked_at_too() -> None:
+    for source in ("[nobody].size()", "{nobody: 1}.a", "{'a': nobody}.a", "dyn(nobody)", "[1][nobody]"):
+        assert refused(source), source
+
+
 def test_conditions_are_joined_and_turned_round_only_as_bools() -> None:
     for kind, value in VALUES.items():
         fits = kind in {"bool", "dyn"}
@@ -192,6 +197,11 @@ def test_a_loop_runs_over_a_list_with_a_name_and_as_many_conditions_as_it_takes(
     assert refused(f"[1].{loop}(x, true, true, true)")
     assert refused(f"[1].{loop}(x, 1)") is (loop != "map")
     assert refused(f"[1].{loop}(x, x, true)")
+
+
+def test_a_loop_over_a_map_has_its_keys_and_one_over_a_list_its_items() -> None:
+    assert not refused("{'a': 1}.all(key, key == 'a')")
+    assert refused("[1].all(item, item == 'a')")
 
 
 def test_so_many_loops_one_after_another_and_no_more() -> None:

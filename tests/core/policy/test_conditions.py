@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit.policies import NOON, agent_of, identity_of, operation_of, session_of, table
+from tollhouse_core.policy.cel_syntax import MAX_DEPTH, MAX_HEIGHT
 from tollhouse_core.policy.cel_types import BOOL, INT
 from tollhouse_core.policy.conditions import (
     MAX_LENGTH,
@@ -241,6 +243,20 @@ def test_size_depth_and_loops_are_bounded() -> None:
         with pytest.raises(ConditionRefused):
             condition_of(source)
     assert condition_of("identity.groups.all(a, identity.groups.exists(b, a == b))").holds(SITUATION)
+
+
+@pytest.mark.parametrize(
+    ("deep", "most"),
+    [
+        (lambda steps: "(" * (steps - 1) + "true" + ")" * (steps - 1), MAX_DEPTH),
+        (lambda steps: "1" + " + 1" * (steps - 2) + " > 1", MAX_HEIGHT),
+        (lambda steps: "identity.claims" + ".a" * (steps - 2), MAX_HEIGHT),
+    ],
+)
+def test_so_deep_and_so_high_and_no_more(deep: Callable[[int], str], most: int) -> None:
+    condition_of(deep(most))
+    with pytest.raises(ConditionRefused, match=r"deep|more than"):
+        condition_of(deep(most + 1))
 
 
 _FRAGMENTS = st.sampled_from(

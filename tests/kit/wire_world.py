@@ -276,6 +276,7 @@ class WireWorld:
     """What the Connection's approvalCredentials lend, by name."""
     rejected: int = 0
     """Credentials that the backend did not accept from sessions made ahead."""
+    shelf: CatalogShelf = field(default_factory=CatalogShelf)
     aside: Aside | None = None
     warm: WarmSettings = field(default_factory=WarmSettings)
     pool: WarmPool | None = None
@@ -328,7 +329,7 @@ class WireWorld:
             gate=self.guard or self.gate,
             dialect=sql_dialect(MaskKeys(b"n" * 32, b"c" * 32), self.aside),
             clock=clock,
-            shelf=CatalogShelf(),
+            shelf=self.shelf,
             cancels=CancelRegistry(),
             noise=os.urandom,
             session_id=lambda: f"session-{next(numbers)}",

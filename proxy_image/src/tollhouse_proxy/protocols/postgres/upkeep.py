@@ -33,18 +33,28 @@ from tollhouse_proxy.protocols.postgres.withheld import passed_on
 CHECK_EVERY_SECONDS = 1.0
 _UNKNOWN = -1
 _PATH = "SHOW search_path"
-_WITHOUT_TIMEOUT = """
-SELECT pg_catalog.set_config('_tollhouse.timeout', pg_catalog.current_setting('statement_timeout'), true),
-  pg_catalog.set_config('statement_timeout', '0', true),
-  pg_catalog.set_config('_tollhouse.patience', pg_catalog.current_setting('lock_timeout'), true),
-  pg_catalog.set_config('lock_timeout', '500', true)
-""".strip()
-"""Whoever drops what is being read may wait for us: we give up before the server looks for a deadlock (after
-its `deadlock_timeout`, a second) and makes him the one that fails."""
-_WITH_TIMEOUT = """
-SELECT pg_catalog.set_config('statement_timeout', pg_catalog.current_setting('_tollhouse.timeout'), true),
-  pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('_tollhouse.patience'), true)
-""".strip()
+_AWAY = {
+    "statement_timeout": "0",
+    # Whoever drops what is being read may wait for us: we give up before the server looks for a deadlock
+    # (after its `deadlock_timeout`, a second) and makes him the one that fails.
+    "lock_timeout": "500",
+    # Definitions are printed with their constants, and must be spelled alike in every session.
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+}
+"""Under which settings the catalog is read."""
+_SET_AWAY = "SELECT " + ", ".join(
+    f"pg_catalog.set_config('_tollhouse.{name}', pg_catalog.current_setting('{name}'), true), "
+    f"pg_catalog.set_config('{name}', '{value}', true)"
+    for name, value in _AWAY.items()
+)
+_SET_BACK = "SELECT " + ", ".join(
+    f"pg_catalog.set_config('{name}', pg_catalog.current_setting('_tollhouse.{name}'), true)"
+    for name in _AWAY
+)
 _ISOLATION = "SHOW transaction_isolation"
 _SEES_CHANGES = frozenset({"read committed", "read uncommitted"})
 _NAMES_NOTHING = re.compile(
@@ -199,8 +209,8 @@ class Upkeep:
         ask(self._state, [Question(query) for query in queries], lambda hidden: self._end(hidden, done))
 
     def _begin_unhurried(self, queries: list[str], done: Any) -> None:
-        """The same where it may take long: the client's statement_timeout is for its own statements."""
-        texts = [_WITHOUT_TIMEOUT, *queries, _WITH_TIMEOUT]
+        """The same where it may take long, or prints: the client's settings are for its own statements."""
+        texts = [_SET_AWAY, *queries, _SET_BACK]
         self._begin(texts, lambda results: done(results[1:-1]))
 
     def _end(self, hidden: Hidden, done: Any) -> None:

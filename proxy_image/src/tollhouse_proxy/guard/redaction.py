@@ -26,10 +26,13 @@ class Redactor:
         """The operation as it may be recorded."""
         if not self.redacts(bundle):
             return operation
+        text = self._scan(operation.text)
+        # Often the same text, and it may be long.
+        canonical = text if operation.canonical == operation.text else self._scan(operation.canonical)
         return replace(
             operation,
-            text=self._scan(operation.text),
-            canonical=self._scan(operation.canonical),
+            text=text,
+            canonical=canonical,
             parameters=tuple(None if value is None else self._scan(value) for value in operation.parameters),
         )
 

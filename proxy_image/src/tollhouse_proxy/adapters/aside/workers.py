@@ -106,6 +106,7 @@ class Workers:
         self._idle: list[_Worker] = []
         self._waiting = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._starting: set[asyncio.Future[subprocess.Popen[bytes]]] = set()
         self._closed = False
         self.asked = 0
 
@@ -138,6 +139,8 @@ class Workers:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # What a thread is starting for a task that was cancelled is put away as soon as it is there.
+        await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.gather(*(worker.end() for worker in self._idle))
         self._idle.clear()
 
@@ -184,6 +187,8 @@ class Workers:
                 env=environment,
             )
         )
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
         starting.add_done_callback(lambda _: theirs.close())
         ours.setblocking(False)
         try:

@@ -33,7 +33,7 @@ _HARD = 1024
 """and where much was: a value that must be looked at closely takes some 20 us."""
 _LONG = 32 * 1024
 """Rows that reach this far beyond are masked apart: a kilobyte takes up to 0.1 ms."""
-_MOST_LOOKS = 200
+_MOST_LOOKS = 100
 """So many close looks are taken before others have their turn."""
 
 

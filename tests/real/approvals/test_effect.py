@@ -32,6 +32,15 @@ INSERT INTO customers VALUES (1);
 INSERT INTO letters (customer) SELECT 1 FROM generate_series(1, 30);
 CREATE TABLE late (id int, CONSTRAINT pair UNIQUE (id) DEFERRABLE INITIALLY DEFERRED);
 INSERT INTO late VALUES (1), (2);
+CREATE SEQUENCE drawn;
+CREATE DOMAIN numbered AS int DEFAULT nextval('drawn');
+CREATE DOMAIN renumbered AS numbered;
+CREATE TABLE tickets (id int, number renumbered);
+CREATE FUNCTION peek() RETURNS int STABLE LANGUAGE plpgsql AS
+  'BEGIN PERFORM nextval(''drawn''); RETURN 1; END';
+CREATE TABLE logged (id int);
+CREATE RULE also AS ON DELETE TO logged DO ALSO DELETE FROM seen;
+CREATE VIEW logged_v AS SELECT * FROM logged;
 ANALYZE;
 """
 
@@ -291,6 +300,53 @@ def test_rows_numbered_from_a_sequence_are_not_made_beforehand(
         asking.vote(request.name, "alice", "managers", decision="Denied")
         error_of(running)
     assert value(asking, "SELECT last_value FROM letters_id_seq") == before
+
+
+def test_nor_by_a_domain_and_no_function_runs_for_the_estimate(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    tables = deletes_need(preview="Execute", sql={"access": ["Insert"], "tables": ["*"]})
+    functions = {"sql": {"functions": ["public.peek"]}, "approvers": [{"group": "managers"}]}
+    asking.policy(tables, {"name": "functions", "requireApproval": functions})
+    drawn = "SELECT last_value + is_called::int FROM drawn"
+    before = value(asking, drawn)
+    with asking.connect() as client:
+        for sql in ("INSERT INTO tickets (id) VALUES (1)", "SELECT * FROM orders WHERE id = peek()"):
+            running = start(pool, client, sql)
+            request = asking.asked()
+            assert value(asking, drawn) == before
+            asking.vote(request.name, "alice", "managers", decision="Denied")
+            error_of(running)
+    assert value(asking, drawn) == before
+
+
+def test_a_cursor_is_read_under_an_approval(asking: Approving, pool: ThreadPoolExecutor) -> None:
+    reads = {"sql": {"access": ["Select"], "tables": ["watched"]}, "approvers": [{"group": "managers"}]}
+    commands = {"name": "commands", "allow": {"sql": {"commands": ["*"]}}}
+    asking.policy({"name": "reads", "requireApproval": reads}, commands)
+    with asking.connect() as client, client.transaction():
+        for sql in ("DECLARE c CURSOR FOR SELECT id FROM watched", "FETCH 3 FROM c"):
+            running = start(pool, client, sql)
+            approve(asking, asking.asked())
+            found = running.result(15)
+        assert len(found.fetchall()) == 3
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("DELETE FROM logged_v", "a rule changes what writing to public.logged means"),
+        ("DO 'BEGIN DELETE FROM orders; END'", "what a DO writes is not counted"),
+    ],
+)
+def test_what_nobody_can_count_is_refused_under_a_limit(
+    asking: Approving, sql: LiteralString, words: str
+) -> None:
+    code = deletes_need(maxRows=10, sql={"commands": ["DO"]})
+    asking.policy(deletes_need(maxRows=10), {**code, "name": "code"})
+    with asking.connect() as client, pytest.raises(psycopg.errors.InsufficientPrivilege, match=words):
+        client.execute(sql)
+    assert asking.all() == []
 
 
 def test_a_run_that_fails_is_told_by_its_code_and_not_by_its_values(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from tollhouse_core.approvals.effect import Preview
 from tollhouse_core.decision import Obligations
-from tollhouse_core.operation import Operation
+from tollhouse_core.operation import AccessKind, Operation
 from tollhouse_proxy.exchange import Promise, Tools
 from tollhouse_proxy.ports.judging import NotRunnable
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import Question
-from tollhouse_proxy.protocols.postgres.preview import Inquiry, Rehearsal
+from tollhouse_proxy.protocols.postgres.preview import EXPLAINABLE, Inquiry, Rehearsal
 from tollhouse_proxy.protocols.postgres.sql.consequences import Consequences
 from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, Rewritten, Statement
 from tollhouse_proxy.protocols.postgres.state import SessionState
@@ -42,9 +42,18 @@ def inquiring(
     def made(obligations: Obligations) -> Inquiry:
         sent = rewriting(statement, obligations)
         consequences = Consequences(why) if why else dialect.consequences(statement)
-        return Inquiry(replace(question, text=sent.text), operation.action, consequences)
+        planned = _is_planned(statement, operation)
+        return Inquiry(replace(question, text=sent.text), planned, consequences)
 
     return made
+
+
+def _is_planned(statement: Statement, operation: Operation) -> bool:
+    """Whether the planner may be asked. It computes functions that are STABLE or IMMUTABLE: code that nobody
+    has approved yet would run, and how it ends would tell what it read. FETCH cannot be explained."""
+    if statement.tag not in EXPLAINABLE | {"EXECUTE"} or operation.action not in EXPLAINABLE:
+        return False
+    return all(access.kind is not AccessKind.FUNCTION for access in operation.accesses)
 
 
 @dataclass(slots=True)

@@ -44,11 +44,11 @@ _IN_PIPELINE = "it stands in a pipeline behind statements that have run"
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """A statement as it would be sent, rewritten and with its parameters, and what it does besides. `action`
-    is its command tag."""
+    """A statement as it would be sent, rewritten and with its parameters, and what it does besides.
+    `planned`: whether the planner may be asked about it."""
 
     question: Question
-    action: str
+    planned: bool
     consequences: Consequences
 
 
@@ -84,7 +84,7 @@ class Rehearsal:
             self._state.flush()
         elif self._planned is not None:
             self._run(self._planned)
-        elif self._inquiry.action in EXPLAINABLE:
+        elif self._inquiry.planned:
             self._explain()
         else:
             self._end(Preview(), self._reason)

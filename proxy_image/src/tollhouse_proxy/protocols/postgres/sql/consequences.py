@@ -23,6 +23,7 @@ _UNTOLD = {
     "CopyStmt": "COPY streams its rows while they are written",
     "ExplainStmt": "EXPLAIN does not tell how many rows are written",
 }
+_CODE = {"CallStmt": "what a procedure writes is not counted", "DoStmt": "what a DO writes is not counted"}
 _LASTING = frozenset({"nextval", "pg_export_snapshot", "setseed", "setval"})
 """Harmless functions whose effects outlive a rollback; so do those of all that are called `advisory`."""
 
@@ -36,15 +37,17 @@ class Consequences:
     question: str = ""
 
 
-def uncounted(kind: str, body: Body, found: Findings) -> str:
+def uncounted(kind: str, body: Body, found: Findings, catalog: Catalog) -> str:
     """Why the answer does not tell how many rows were written; "" where it does, or none are."""
+    if kind in _CODE:
+        return _CODE[kind]
     if kind == "PrepareStmt" or not found.writes:
         return ""
     if kind not in COUNTED:
         return _UNTOLD.get(kind, "the answer tells the rows that come back, not those that are written")
     if len(found.writes) > 1 or found.writes[0].body is not body:
         return "it writes in several places, and the answer counts one of them"
-    ruled = [relation for relation in _written(found) if relation.rewrites]
+    ruled = [relation for relation in _all_written(found, catalog).values() if relation.rewrites]
     if ruled:
         return f"a rule changes what writing to {_names(ruled)} means"
     if found.cascaded:
@@ -56,7 +59,7 @@ def consequences(kind: str, body: Body, found: Findings, catalog: Catalog) -> Co
     """Of one statement, as far as it and the catalog tell."""
     if kind not in COUNTED:
         return Consequences("only INSERT, UPDATE, DELETE and MERGE are")
-    if why := uncounted(kind, body, found):
+    if why := uncounted(kind, body, found, catalog):
         return Consequences(why)
     called = {access.object for access in found.accesses if access.kind is AccessKind.FUNCTION}
     called |= {name for name in found.called if name in _LASTING or "advisory" in name}
@@ -69,11 +72,7 @@ def consequences(kind: str, body: Body, found: Findings, catalog: Catalog) -> Co
     foreign = [relation for relation in found.relations.values() if relation.kind == "f"]
     if foreign:
         return Consequences(f"{_names(foreign)} is held by another server")
-    written = {relation.oid: relation for relation in _written(found)}
-    for access in found.accesses:
-        beneath = catalog.find_relation(*access.path) if _writes_table(access.kind, access.verb) else None
-        if beneath is not None:
-            written[beneath.oid] = beneath
+    written = _all_written(found, catalog)
     makes = any(access.action == "Insert" for access in found.accesses) or any(
         name == "SetToDefault" for name, _ in walk("", body)
     )
@@ -84,8 +83,14 @@ def _writes_table(kind: AccessKind, verb: Verb) -> bool:
     return kind is AccessKind.TABLE and verb in (Verb.WRITE, Verb.DELETE)
 
 
-def _written(found: Findings) -> list[Relation]:
-    return [write.relation for write in found.writes]
+def _all_written(found: Findings, catalog: Catalog) -> dict[int, Relation]:
+    """By oid: what the statement names, and what lies beneath views and partitioned tables."""
+    written = {write.relation.oid: write.relation for write in found.writes}
+    for access in found.accesses:
+        beneath = catalog.find_relation(*access.path) if _writes_table(access.kind, access.verb) else None
+        if beneath is not None:
+            written[beneath.oid] = beneath
+    return written
 
 
 def _names(relations: Iterable[Relation]) -> str:
@@ -99,16 +104,22 @@ def _question(oids: Iterable[int], *, makes: bool) -> str:
 
 
 _ASKED = """
-WITH written AS (
+WITH RECURSIVE written AS (
   SELECT c.oid, c.oid::pg_catalog.regclass::text AS name, c.relkind AS kind
   FROM pg_catalog.pg_class c WHERE c.oid = ANY ('{{{oids}}}'::pg_catalog.oid[])
+), domains AS (
+  SELECT w.name, t.oid, t.typbasetype, t.typdefaultbin
+  FROM written w JOIN pg_catalog.pg_attribute a ON a.attrelid = w.oid AND NOT a.attisdropped
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
+  UNION SELECT d.name, t.oid, t.typbasetype, t.typdefaultbin
+  FROM domains d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype AND t.typtype = 'd'
 ), owned AS (
   SELECT 1259::pg_catalog.oid AS catalog, i.indexrelid AS oid, w.name
   FROM pg_catalog.pg_index i JOIN written w ON w.oid = i.indrelid
   UNION ALL SELECT 2604, d.oid, w.name FROM pg_catalog.pg_attrdef d JOIN written w ON w.oid = d.adrelid
   UNION ALL SELECT 2606, o.oid, w.name FROM pg_catalog.pg_constraint o JOIN written w ON w.oid = o.conrelid
-  UNION ALL SELECT 2606, o.oid, w.name FROM pg_catalog.pg_constraint o
-    JOIN pg_catalog.pg_attribute a ON a.atttypid = o.contypid JOIN written w ON w.oid = a.attrelid
+  UNION ALL SELECT 2606, o.oid, d.name FROM pg_catalog.pg_constraint o JOIN domains d ON d.oid = o.contypid
+  UNION ALL SELECT 1247, d.oid, d.name FROM domains d WHERE d.typdefaultbin IS NOT NULL
   UNION ALL SELECT 3256, p.oid, w.name FROM pg_catalog.pg_policy p JOIN written w ON w.oid = p.polrelid
 ), reasons AS (
   SELECT pg_catalog.format('%s has the trigger %I', w.name, t.tgname) AS reason
@@ -132,4 +143,6 @@ _DEFAULTS = """
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE NOT a.attisdropped AND (a.attidentity <> ''
     OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '(nextval|setval|advisory|setseed)')
+  UNION SELECT pg_catalog.format('%s has a domain that numbers its rows from a sequence', d.name)
+  FROM domains d WHERE pg_catalog.pg_get_expr(d.typdefaultbin, 0) ~ '(nextval|setval|advisory|setseed)'
 """

@@ -204,7 +204,7 @@ def _statement(
         canonical=canonical,
         counted=reading.counted,
         objects=tuple(_identified(relation, names.catalog) for relation in found.relations.values()),
-        uncounted=uncounted(kind, body, found),
+        uncounted=uncounted(kind, body, found, names.catalog),
         template="" if sensitive else without_values(reading.tag, canonical, accesses),
     )
     return Statement(

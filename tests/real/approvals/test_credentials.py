@@ -30,6 +30,7 @@ CREATE TABLE orders (id int PRIMARY KEY, total int, made timestamptz);
 INSERT INTO orders SELECT n, n * 10, '2030-01-02 03:04:05+00' FROM generate_series(1, 50) AS n;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 """
+PLAIN = "DELETE FROM orders WHERE id = 7"
 
 
 @dataclass
@@ -174,6 +175,43 @@ def test_a_name_that_the_stronger_role_would_read_otherwise_is_refused(shop: Sho
         waits = shop.start(client, "DELETE FROM orders WHERE id = 7")
         shop.asking.vote(shop.asking.asked().name, "alice", "managers")
         with pytest.raises(psycopg.OperationalError, match="needs USAGE on those schemas"):
+            waits.result(60)
+    assert shop.rows() == 50
+    assert shop.left() == []
+
+
+@pytest.mark.parametrize(
+    ("made", "sql"),
+    [
+        ("CREATE TRIGGER mine BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION mine.steal()", PLAIN),
+        ("GRANT TRIGGER ON orders TO {reader}", PLAIN),
+        ("ALTER TABLE orders OWNER TO {reader}", PLAIN),
+        ("ALTER TABLE orders ADD CHECK (mine.checks(id))", PLAIN),
+        ("", "DELETE FROM orders WHERE id = 7::mine.checked"),
+    ],
+    ids=["trigger", "may make triggers", "owner", "constraint", "domain"],
+)
+def test_code_of_the_sessions_own_role_is_not_run_with_the_stronger_one(
+    shop: Shop, made: str, sql: str
+) -> None:
+    world = shop.asking.world
+    own = f"""
+    CREATE SCHEMA mine; GRANT USAGE ON SCHEMA mine TO PUBLIC;
+    CREATE FUNCTION mine.steal() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+    ALTER FUNCTION mine.steal OWNER TO {shop.reader};
+    CREATE FUNCTION mine.checks(int) RETURNS bool LANGUAGE sql AS 'SELECT true';
+    ALTER FUNCTION mine.checks OWNER TO {shop.reader};
+    CREATE DOMAIN mine.checked AS int CHECK (mine.checks(VALUE));
+    ALTER DOMAIN mine.checked OWNER TO {shop.reader};
+    {made.format(reader=shop.reader)}
+    """
+    world.server.psql(own, database=world.database)
+    functions = {"name": "functions", "allow": {"sql": {"functions": ["mine.*"]}}}
+    shop.asking.policy(stronger(), functions)
+    with shop.asking.connect() as client:
+        waits = shop.start(client, sql)
+        shop.asking.vote(shop.asking.asked().name, "alice", "managers")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="code of its own run by it"):
             waits.result(60)
     assert shop.rows() == 50
     assert shop.left() == []

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tollhouse_core.operation import AccessKind, Operation
 from tollhouse_proxy.protocols.postgres.hidden import Question
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
 from tollhouse_proxy.protocols.postgres.sql.words import words
@@ -50,6 +51,37 @@ SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(false)::text[])::text
 """.strip()
 _JSON, _TEXT = 114, 25
 
+_OURS = """
+WITH named AS (
+  SELECT e.value ->> 0 AS kind, e.value ->> 1 AS schema, e.value ->> 2 AS name
+  FROM pg_catalog.json_array_elements($1) e
+), touched AS (
+  SELECT c.oid, c.relowner AS owner, pg_catalog.format('%s.%s', w.schema, w.name) AS name FROM named w
+  JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema AND n.nspname <> 'pg_catalog'
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name WHERE w.kind = 'table'
+), code AS (
+  SELECT o.name, t.tgfoid AS oid FROM touched o JOIN pg_catalog.pg_trigger t ON t.tgrelid = o.oid
+  UNION ALL SELECT o.name, d.refobjid FROM touched o
+    JOIN pg_catalog.pg_depend x ON x.refclassid = 1259 AND x.refobjid = o.oid
+      AND x.classid IN (1259, 2604, 2606, 3256)
+    JOIN pg_catalog.pg_depend d ON d.classid = x.classid AND d.objid = x.objid AND d.refclassid = 1255
+  UNION ALL SELECT pg_catalog.format('%s.%s', w.schema, w.name), p.oid FROM named w
+    JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+    JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = w.name WHERE w.kind = 'function'
+), owned AS (
+  SELECT name, owner FROM touched
+  UNION ALL SELECT c.name, p.proowner FROM code c JOIN pg_catalog.pg_proc p ON p.oid = c.oid
+  UNION ALL SELECT t.typname, t.typowner FROM pg_catalog.pg_type t
+    WHERE t.oid >= 16384 AND (pg_catalog.strpos(pg_catalog.lower($2), pg_catalog.lower(t.typname)) > 0
+      OR t.oid::text IN (SELECT w.name FROM named w WHERE w.kind = 'type'))
+    AND t.typtype IN ('b', 'd', 'r', 'm') AND t.typelem = 0
+)
+SELECT pg_catalog.min(found.name COLLATE "C") FROM (
+  SELECT name FROM owned WHERE pg_catalog.pg_has_role(session_user, owner, 'MEMBER')
+  UNION ALL SELECT name FROM touched WHERE pg_catalog.has_table_privilege(session_user, oid, 'TRIGGER')
+) found WHERE NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)
+""".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
@@ -65,6 +97,16 @@ def adopted(hidden: Hidden) -> Adopted | None:
         return None
     path, settings = hidden.results[0][0]
     return Adopted(tuple(json.loads(path or "[]")), settings or "{}")
+
+
+def own_code(operation: Operation, types: Iterable[int]) -> Question:
+    """Asks a session for what its own role has its hands on, or could put code of its own on, of all that an
+    operation touches: such code would run with the rights of whoever runs the operation. NULL: nothing."""
+    kinds = {AccessKind.TABLE: "table", AccessKind.FUNCTION: "function"}
+    named = {(kinds[one.kind], *one.path[:2]) for one in operation.accesses if one.kind in kinds}
+    named |= {("type", "", str(oid)) for oid in types}
+    text = operation.canonical or operation.text
+    return Question(_OURS, (_JSON, _TEXT), (), (json.dumps(sorted(named)).encode(), text.encode()))
 
 
 def adoption(wanted: Adopted) -> list[Question]:

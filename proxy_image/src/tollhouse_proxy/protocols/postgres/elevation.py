@@ -14,7 +14,7 @@ from tollhouse_core.decision import Permitted
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.exchange import Undertake
 from tollhouse_proxy.protocols.postgres import refuse
-from tollhouse_proxy.protocols.postgres.adopting import TOLD, Adopted, adopted
+from tollhouse_proxy.protocols.postgres.adopting import TOLD, Adopted, adopted, own_code
 from tollhouse_proxy.protocols.postgres.bench import Postponed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.elevated import ElevatedBackend
@@ -31,6 +31,7 @@ from tollhouse_proxy.protocols.postgres.upkeep import Upkeep
 from tollhouse_proxy.protocols.postgres.wire.frontend import Bind
 
 _MOVED = "this session has moved on while the statement waited, so it cannot run beside it"
+_NOT_OURS = "What a stronger credential touches must not be owned by this role, nor grant it TRIGGER."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Elevation:
         self._asked = False
         self._adopted: Adopted | None = None
         self._untold = False
+        self._ours = ""
         self._errand: ElevatedBackend | None = None
         self._refusal: Exception | None = None
         self.failed = False
@@ -96,12 +98,15 @@ class Elevation:
             raise Turned(refuse.error("25001", _MOVED, "", "Send it alone, outside of a transaction."))
         if not self._asked:
             self._asked = True
-            ask(state, [TOLD], self._told)
+            ask(state, [TOLD, own_code(self._job.operation, self._job.types)], self._told)
             return
         if self._adopted is None:
             if self._untold:
                 raise Turned(refuse.error("08006", "the settings of this session cannot be read"))
             return
+        if self._ours:
+            words = f"this session's own role could have code of its own run by it, through {self._ours}"
+            raise Turned(refuse.error("42501", words, "", _NOT_OURS))
         self._errand = errand = desk.elevated(self._job.permitted.credential, self._adopted)
         desk.errand = errand
         state.outbox.effects.append(Undertake(errand))
@@ -109,6 +114,8 @@ class Elevation:
     def _told(self, hidden: Hidden) -> None:
         self._adopted = adopted(hidden)
         self._untold = self._adopted is None
+        if self._adopted is not None:
+            self._ours = hidden.results[1][0][0] or ""
 
     def _send(self, errand: ElevatedBackend) -> None:
         try:

@@ -9,17 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tollhouse_core.decision import RuleRef
 from tollhouse_core.masks import Detector, DetectorName, Redact
 from tollhouse_proxy.exchange import Outbox, Settled, Wait
 from tollhouse_proxy.kits.content import ContentScanner
 from tollhouse_proxy.ports.aside import TooHard
+from tollhouse_proxy.ports.judging import Overrun
 from tollhouse_proxy.protocols.postgres.content import ContentHeld, mask_rows
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionEffect
 from tollhouse_proxy.protocols.postgres.sql_dialect import Scanners
 from tollhouse_proxy.protocols.postgres.state import SessionState
-from tollhouse_proxy.protocols.postgres.wire.backend import CommandComplete, DataRow, Field, RowDescription
+from tollhouse_proxy.protocols.postgres.wire.backend import (
+    CommandComplete,
+    DataRow,
+    Field,
+    ReadyForQuery,
+    RowDescription,
+)
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 
 
@@ -28,11 +36,12 @@ class Judge:
 
     def __init__(self) -> None:
         self.rows = 0
+        self.most = 10_000
         self.completed_with: list[Any] = []
 
     def spent(self, _operation: int, rows: int, _size: int) -> Any:
         self.rows += rows
-        return None
+        return Overrun("enough", "Wait.", None, RuleRef(), "") if self.rows > self.most else None
 
     def completed(self, completion: Any) -> None:
         self.completed_with.append(completion)
@@ -45,10 +54,13 @@ class Session:
         self.judge = Judge()
         self.woken = 0
         self.state = SessionState(Outbox(), cast(Any, self.judge))
-        scanner = Scanners.of([ContentScanner([Detector(name) for name in DetectorName], Redact("[x]"))])
-        run = Run(1, SessionEffect(), scan=scanner)
-        self.state.ledger.push(Owed(Kind.QUERY, runs=[run]))
+        self.state.ledger.push(self.owed())
         self.side = ServerSide(self.state, lambda: None, self._wake, mask_apart)
+
+    @staticmethod
+    def owed() -> Owed:
+        scanner = Scanners.of([ContentScanner([Detector(name) for name in DetectorName], Redact("[x]"))])
+        return Owed(Kind.QUERY, runs=[Run(1, SessionEffect(), scan=scanner)])
 
     def _wake(self) -> None:
         self.woken += 1
@@ -192,6 +204,23 @@ async def test_nothing_goes_on_while_a_row_is_masked_apart_and_no_other_answer_i
     session.side.settle(Settled(wait.number, await wait.awaitable))
     await settle(session)
     assert session.said() == shown
+
+
+async def test_what_was_masked_apart_for_a_statement_that_a_limit_has_stopped_is_never_anothers() -> None:
+    session = Session(Elsewhere().mask)
+    session.judge.most = 0
+    long = DataRow((b'["' + b"a@b.co " * 60_000 + b'"]',)).encode()
+    plenty = DataRow((b"x" * 2000,)).encode() * 3
+    session.side.feed(COLUMNS + plenty + long + CommandComplete("SELECT 4").encode())
+    session.state.ledger.push(session.owed())
+    await settle(session)
+    session.judge.most = 10_000
+    session.side.feed(ReadyForQuery("I").encode())
+    before = len(session.said())
+    said, shown = answer(3)
+    session.side.feed(said)
+    await settle(session)
+    assert session.said()[before:] == shown
 
 
 async def test_a_row_that_cannot_be_looked_into_ends_the_session_before_it_leaves() -> None:

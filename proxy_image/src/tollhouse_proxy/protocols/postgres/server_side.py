@@ -125,8 +125,11 @@ class ServerSide:
             raise ContentHeld("a value is too large to be looked into") from settled.error
         if settled.error is not None:
             raise settled.error
-        self._sent.made = settled.value
+        sent = self._sent
+        sent.made = settled.value
         self.go_on()
+        if self._sent is sent:  # a limit has stopped its statement meanwhile: it must not pass for another's
+            self._sent = None
 
     def _pass_on(self, data: bytes) -> bytes:
         """The rest of a long row that is under way."""

@@ -401,8 +401,17 @@ def test_so_do_tables_that_are_not_open(tables: list[str]) -> None:
     assert not World(policy_document(some, *OPEN[1:])).open().unbound(ANYTHING)
 
 
-def test_what_is_open_on_a_condition_is_not_open() -> None:
-    rules = [{**OPEN[0], "when": "operation.hasWhere"}, *OPEN[1:]]
+@pytest.mark.parametrize(
+    "when",
+    [
+        "operation.hasWhere",
+        'operation.action != "DROP TABLE"',
+        '!operation.tables.exists(t, t == "public.payroll")',
+        '!operation.accesses.exists(a, a.object.startsWith("public.pay"))',
+    ],
+)
+def test_what_is_open_on_a_condition_is_not_open(when: str) -> None:
+    rules = [{**OPEN[0], "when": when}, *OPEN[1:]]
     assert not World(policy_document(*rules)).open().unbound(ANYTHING)
 
 

@@ -272,7 +272,11 @@ class SessionJudge:
     def unbound(self, operation: Operation) -> bool:
         """See the port."""
         bundle = self._house.in_force.bundle
-        if bundle is None or not bundle.applicable(self._session.identity).only_opens:
+        if bundle is None:
+            return False
+        mine = bundle.applicable(self._session.identity)
+        # A condition may speak of names: it holds for ANYTHING and not for what a view turns into.
+        if not mine.only_opens or any(mine.meeting(one).opens is None for one in operation.accesses):
             return False
         decision = self._evaluate(bundle, operation)
         return isinstance(decision, Allow) and decision.cacheable

@@ -111,10 +111,24 @@ def test_no_process_argument_holds_a_secret(world, secret_values: set[str]) -> N
 
 
 def test_no_environment_of_proxy_or_operator_holds_a_secret(world, secret_values: set[str]) -> None:
-    places = [("shop", name) for name in world.proxies()] + [(SYSTEM, "deployment/tollhouse-operator")]
-    for namespace, name in places:
-        environment = world.run_in_pod(name, "cat /proc/1/environ", namespace=namespace)
-        assert not leaks(environment, secret_values), f"the environment of {name}"
+    operator = world.run_in_pod("deployment/tollhouse-operator", "cat /proc/1/environ", namespace=SYSTEM)
+    assert not leaks(operator, secret_values), "the environment of the operator"
+    for name in world.proxies():
+        # Nobody in the pod can look into the process (see undumped), so what it has is read from beside it.
+        assert "Permission denied" in world.run_in_pod(name, "cat /proc/1/environ 2>&1 || true")
+    if world.node is None:
+        return
+    seen = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"tollhouse_proxy" not in (process / "cmdline").read_bytes():
+                continue
+            environment = (process / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        seen += 1
+        assert not leaks(environment, secret_values), f"the environment of process {process.name}"
+    assert seen >= len(world.proxies())
 
 
 def test_no_log_of_the_api_server_holds_a_secret(world, secret_values: set[str]) -> None:

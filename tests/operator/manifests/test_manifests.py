@@ -90,9 +90,9 @@ class TestDeployment:
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert all(set(volume) - {"name"} <= {"secret", "emptyDir", "projected"} for volume in pod["volumes"])
 
-    def test_only_the_audit_and_tmp_can_be_written(self) -> None:
+    def test_only_the_audit_state_and_tmp_can_be_written(self) -> None:
         writable = [mount["mountPath"] for mount in container()["volumeMounts"] if not mount.get("readOnly")]
-        assert writable == ["/var/lib/tollhouse/audit", "/tmp"]
+        assert writable == ["/var/lib/tollhouse/audit", "/var/lib/tollhouse/state", "/tmp"]
 
     def test_no_secret_is_in_the_environment(self) -> None:
         for entry in container()["env"]:

@@ -11,6 +11,7 @@ from tollhouse_operator.manifests.proxy_environment import (
     AUDIT_DIR,
     AUDIT_KEY_DIR,
     MASK_KEY_DIR,
+    STATE_DIR,
     TLS_DIR,
     TOKEN_DIR,
 )
@@ -20,12 +21,14 @@ _READABLE_BY_GROUP = 0o440
 
 
 def volumes_of(connection: Connection, names: Names) -> list[dict[str, Any]]:
-    """Certificate and keys are read-only files; only the audit and /tmp can be written."""
+    """Certificate and keys are read-only files; only the audit, what must outlive a container, and /tmp
+    can be written."""
     return [
         _secret("tls", serving_secret(connection, names)),
         _secret("audit-key", names.audit_key),
         _secret("mask-key", names.mask_key),
         {"name": "audit", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "state", "emptyDir": {"sizeLimit": "16Mi"}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         {
             "name": "token",
@@ -44,6 +47,7 @@ def mounts_of(connection: Connection) -> list[dict[str, Any]]:
         {"name": "audit-key", "mountPath": AUDIT_KEY_DIR, "readOnly": True},
         {"name": "mask-key", "mountPath": MASK_KEY_DIR, "readOnly": True},
         {"name": "audit", "mountPath": AUDIT_DIR},
+        {"name": "state", "mountPath": STATE_DIR},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
         {"name": "token", "mountPath": TOKEN_DIR, "readOnly": True},
     ]

@@ -9,6 +9,7 @@ from tollhouse_operator.proxy_settings import ProxySettings
 HEALTH_PORT = 9090
 TLS_DIR = "/etc/tollhouse/tls"
 AUDIT_DIR = "/var/lib/tollhouse/audit"
+STATE_DIR = "/var/lib/tollhouse/state"
 AUDIT_KEY_DIR = "/etc/tollhouse/audit-key"
 MASK_KEY_DIR = "/etc/tollhouse/mask-key"
 TOKEN_DIR = "/var/run/secrets/tollhouse/token"  # noqa: S105 - a folder
@@ -34,7 +35,7 @@ def environment_of(connection: Connection, settings: ProxySettings) -> list[dict
         "TOLLHOUSE_TLS_DIR": TLS_DIR,
         "TOLLHOUSE_AUDIT_FILE": f"{AUDIT_DIR}/audit.jsonl",
         "TOLLHOUSE_AUDIT_SPOOL": f"{AUDIT_DIR}/spool",
-        "TOLLHOUSE_ACCESSORS": f"{AUDIT_DIR}/accessors",
+        "TOLLHOUSE_ACCESSORS": f"{STATE_DIR}/accessors",
         "TOLLHOUSE_AUDIT_KEY_FILE": f"{AUDIT_KEY_DIR}/key.pem",
         "TOLLHOUSE_MASK_KEY_FILE": f"{MASK_KEY_DIR}/key",
         "TOLLHOUSE_TOKEN_FILE": f"{TOKEN_DIR}/token",

@@ -233,6 +233,28 @@ def test_what_waits_is_listed_and_shown(run: Run, shop: Folder) -> None:
     assert run("approvals", "show", "shop-db-1", "-o", "json").document["spec"]["connection"] == "shop-db"
 
 
+def test_what_is_shown_begins_with_the_effect_in_words_and_names_the_credential(
+    run: Run, shop: Folder
+) -> None:
+    effect = {"rows": 7, "relations": ["public.orders"], "countedRows": 5, "maxRows": 10}
+    put_request(shop, effect=effect)
+    assert [line for line in run("approvals", "show", "shop-db-1").out.splitlines() if line[0] == "#"] == [
+        "# Rows: 5, counted by running it and rolling it back",
+        "# Estimate: about 7 rows, by the planner",
+        "# Touches: public.orders",
+        "# Limit: rolled back and refused if it writes more than 10 rows",
+    ]
+    note = "not run beforehand: it calls public.f"
+    put_request(shop, "shop-db-2", effect={"note": note}, credential="eraser")
+    lines = run("approvals", "show", "shop-db-2").out.splitlines()
+    assert lines[:2] == [
+        f"# Not run: {note}",
+        "# Credential: approved, it runs with eraser instead of the session's own",
+    ]
+    shown = run("approvals", "show", "shop-db-2", "-o", "json").document["spec"]
+    assert (shown["effect"]["note"], shown["credential"]) == (note, "eraser")
+
+
 def test_a_vote_by_nobody_in_particular_is_refused_in_a_sentence(run: Run, shop: Folder) -> None:
     put_request(shop)
     ended = run("approvals", "approve", "shop-db-1")

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from kit.guard_world import World, bundle_text, connection_document, delete, no_facts, policy_document
 from tollhouse_core.api import parse_object
 from tollhouse_core.api.approval_request import Decision
@@ -16,9 +18,9 @@ from tollhouse_dialects import LANGUAGES
 SECRET = {"secretRef": {"name": "stronger"}}
 
 
-def rule(credential: str, name: str = "deletes") -> dict[str, Any]:
+def rule(credential: str, name: str = "deletes", **terms: Any) -> dict[str, Any]:
     action = {"sql": {"access": ["Delete"], "tables": ["*"]}, "approvers": [{"group": "managers"}]}
-    return {"name": name, "requireApproval": {**action, "credential": credential}}
+    return {"name": name, "requireApproval": {**action, "credential": credential, **terms}}
 
 
 def world(*rules: dict[str, Any]) -> World:
@@ -68,3 +70,20 @@ def test_a_name_that_the_connection_does_not_have_makes_no_bundle() -> None:
     [problem] = result.problems
     assert problem.path == "spec.rules[0].requireApproval.credential"
     assert "has no approvalCredentials nobody; it has none" in problem.message
+
+
+@pytest.mark.parametrize("terms", [{"maxRows": 10}, {"maxRows": 0}, {"preview": "Execute"}])
+def test_what_runs_on_a_session_of_its_own_can_be_neither_counted_nor_held_to_rows(
+    terms: dict[str, Any],
+) -> None:
+    policy: Any = parse_object(policy_document(rule("eraser", **terms)))
+    document = connection_document()
+    document["spec"]["approvalCredentials"] = {"eraser": SECRET}
+    connection: Any = parse_object(document)
+    result = build_bundle(connection, [policy], [], [], LANGUAGES)
+    assert result.bundle is None
+    [problem] = result.problems
+    assert problem.path == "spec.rules[0].requireApproval.credential"
+    assert "cannot be run beforehand, nor held to maxRows" in problem.message
+    plain: Any = parse_object(policy_document(rule("eraser", preview="Estimate")))
+    assert build_bundle(connection, [plain], [], [], LANGUAGES).bundle is not None

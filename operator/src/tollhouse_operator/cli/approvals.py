@@ -92,6 +92,9 @@ def run_show(given: argparse.Namespace, output: Output) -> Exit:
     output.document(to_document(request))
     for title, words in shown(request.spec.effect):
         output.line(f"# {title}: {words}")
+    if request.spec.credential:
+        words = f"approved, it runs with {request.spec.credential} instead of the session's own"
+        output.line(f"# Credential: {words}")
     output.line(dump_request(request).decode().rstrip())
     return Exit.OK
 

@@ -33,6 +33,16 @@ RULES: list[dict[str, Any]] = [
         "requireApproval": {
             "sql": {"access": ["Delete"], "tables": ["customers"]},
             "approvers": [{"group": "managers"}],
+            "credential": "eraser",
+        },
+    },
+    {
+        "name": "correct",
+        "requireApproval": {
+            "sql": {"access": ["Update"], "tables": ["customers"]},
+            "approvers": [{"group": "managers"}],
+            "preview": "Execute",
+            "maxRows": 10,
         },
     },
 ]
@@ -64,7 +74,11 @@ class Explaining:
         connection = head | {
             "kind": "Connection",
             "metadata": {"name": "shop", "namespace": "default"},
-            "spec": {"postgres": target, "credentials": {"secretRef": {"name": "login"}}},
+            "spec": {
+                "postgres": target,
+                "credentials": {"secretRef": {"name": "login"}},
+                "approvalCredentials": {"eraser": {"secretRef": {"name": "eraser"}}},
+            },
         }
         policy = head | {
             "kind": "AccessPolicy",
@@ -114,6 +128,24 @@ def test_several_statements_are_each_explained_and_none_is_run(explaining: Expla
     assert [one["decision"] for one in told] == ["approval", "deny", "allow"]
     count = explaining.server.value("SELECT count(*) FROM customers", database=explaining.database)
     assert count == "2"
+
+
+def test_terms_of_an_approval_are_told_and_neither_tried_nor_fetched(explaining: Explaining) -> None:
+    deletes, corrects = "DELETE FROM customers", "UPDATE customers SET email = ''"
+    _, told = explaining.operations(f"{deletes}; {corrects}")
+    head = {"policy": "support"}
+    assert [one["approvals"] for one in told] == [
+        [head | {"rule": "ask", "preview": "Estimate", "maxRows": None, "credential": "eraser"}],
+        [head | {"rule": "correct", "preview": "Execute", "maxRows": 10, "credential": None}],
+    ]
+    as_one = ("--as=group:support", "--claim=tenant=1")
+    first, second = (explaining.run(one, *as_one, output="text")[1] for one in (deletes, corrects))
+    assert "runs as:  the credential eraser, instead of the session's own (ask)" in first
+    assert "preview:" not in first
+    assert "limit:" not in first
+    assert "preview:  run and rolled back, its rows counted, before people are asked (correct)" in second
+    assert "limit:    rolled back and refused if it writes more than 10 rows (correct)" in second
+    assert "runs as:" not in second
 
 
 def test_what_is_not_understood_is_denied_in_words(explaining: Explaining) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tollhouse_core.decision import Allow, Deny, NeedsApproval, Obligations, RuleRef
+from tollhouse_core.decision import (
+    Allow,
+    ApprovalTerms,
+    Deny,
+    NeedsApproval,
+    Obligations,
+    PreviewMode,
+    RuleRef,
+)
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.explaining.dry import Judged
 
@@ -35,6 +43,7 @@ def account_of(judged: Judged, rewriter: Rewriter) -> dict[str, Any]:
         case NeedsApproval():
             asked = ", ".join(f"{ref.policy}/{ref.rule}" for ref, _ in decision.terms)
             told |= {"decision": "approval", **_rule(decision.rule), "message": f"asked for by {asked}"}
+            told["approvals"] = [_asked(ref, terms) for ref, terms in decision.terms]
             told |= _bound(operation, decision.obligations, rewriter)
         case Allow():
             told |= {"decision": "allow", **_rule(decision.rule)}
@@ -58,6 +67,7 @@ def as_text(account: Mapping[str, Any]) -> str:
         by = f" by policy {item['policy']}, rule {item['rule']}" if item["rule"] else ""
         lines.append(f"   decision: {item['decision']}{by}")
         lines += [f"   {name + ':':<9} {item[name]}" for name in ("message", "hint") if item.get(name)]
+        lines += [line for one in item.get("approvals", ()) for line in _approval_lines(one)]
         lines += [f"   bound by: {one}" for one in item.get("obligations", ())]
         lines += [
             f"   observed: {one['mode']} {one['policy']}/{one['rule']} would {one['would']}"
@@ -70,6 +80,26 @@ def as_text(account: Mapping[str, Any]) -> str:
 
 def _rule(rule: RuleRef) -> dict[str, str]:
     return {"policy": rule.policy, "rule": rule.rule}
+
+
+def _asked(rule: RuleRef, terms: ApprovalTerms) -> dict[str, Any]:
+    return {
+        **_rule(rule),
+        "preview": terms.preview.value,
+        "maxRows": terms.max_rows,
+        "credential": terms.credential or None,
+    }
+
+
+def _approval_lines(asked: Mapping[str, Any]) -> Iterator[str]:
+    """What would be done beforehand and afterwards that is not plain, under one rule that asks."""
+    rule = f"({asked['rule']})"
+    if asked["preview"] == PreviewMode.EXECUTE.value:
+        yield f"   preview:  run and rolled back, its rows counted, before people are asked {rule}"
+    if asked["maxRows"] is not None:
+        yield f"   limit:    rolled back and refused if it writes more than {asked['maxRows']} rows {rule}"
+    if asked["credential"] is not None:
+        yield f"   runs as:  the credential {asked['credential']}, instead of the session's own {rule}"
 
 
 def _no(rule: RuleRef, message: str, hint: str = "") -> dict[str, str]:

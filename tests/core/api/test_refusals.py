@@ -21,6 +21,7 @@ EXAMPLES = Path(__file__).parent / "examples"
 GONE = object()
 SAME = "the same"
 ALL = {"sql": {"access": ["Select"], "tables": ["*"]}}
+NO_ENGINE = {"address": "https://v:8200", "auth": {"kubernetes": {"role": "r"}}}
 VAULT = {"address": "https://v:8200", "auth": {"kubernetes": {"role": "r"}}, "database": {"role": "r"}}
 
 
@@ -64,6 +65,12 @@ VAULT_USERS = {
         "database": {"role": "orders"},
     }
 }
+CERTIFICATES = {"vault": {**NO_ENGINE, "ssh": {"role": "r", "username": "deploy"}}}
+TOKENS = {"vault": {**NO_ENGINE, "kubernetes": {"role": "r", "namespace": "shop"}}}
+ONLY_SSH = "vault.ssh gives an SSH certificate, which only a backend of the protocol ssh takes"
+ONLY_KUBERNETES = (
+    "vault.kubernetes gives a token of Kubernetes, which only a backend of the protocol kubernetes"
+)
 POLICY = "access-policy"
 RULES = "spec.rules"
 WRONG = [
@@ -143,8 +150,48 @@ WRONG = [
         "spec.credentials.vault",
         {**VAULT, "kv": {"path": "p"}},
         "spec.credentials.vault",
-        "exactly one secrets engine: database or kv; found database and kv",
+        "exactly one secrets engine: database, kv, ssh or kubernetes; found database and kv",
         "exactly one secrets engine",
+    ),
+    Wrong("connection", "spec.credentials", CERTIFICATES, "spec.credentials.vault.ssh", ONLY_SSH),
+    Wrong("connection", "spec.credentials", TOKENS, "spec.credentials.vault.kubernetes", ONLY_KUBERNETES),
+    Wrong("connection-ssh", "spec.credentials", TOKENS, "spec.credentials.vault.kubernetes", ONLY_KUBERNETES),
+    Wrong("connection-kubernetes", "spec.credentials", CERTIFICATES, "spec.credentials.vault.ssh", ONLY_SSH),
+    Wrong(
+        "connection",
+        "spec.approvalCredentials",
+        {"eraser": CERTIFICATES},
+        "spec.approvalCredentials",
+        ONLY_SSH,
+    ),
+    Wrong(
+        "connection",
+        "spec.approvalCredentials",
+        {"eraser": VAULT_USERS, "other": TOKENS},
+        "spec.approvalCredentials",
+        ONLY_KUBERNETES,
+    ),
+    Wrong(
+        "connection",
+        "spec.postgres.roles",
+        {"app": {"credentials": CERTIFICATES}},
+        "spec.postgres.roles",
+        ONLY_SSH,
+    ),
+    Wrong(
+        "connection",
+        "spec.postgres.roles",
+        {"app": {"credentials": VAULT_USERS}, "*": {"credentials": TOKENS}},
+        "spec.postgres.roles",
+        ONLY_KUBERNETES,
+    ),
+    Wrong(
+        "connection-ssh",
+        "spec.credentials",
+        {"vault": {**NO_ENGINE, "ssh": {"role": "r", "username": "deploy,root"}}},
+        "spec.credentials.vault.ssh.username",
+        "one user's name, without blanks and commas",
+        "should match",
     ),
     Wrong(
         "connection",
@@ -481,6 +528,14 @@ WRONG = [
     ),
     Wrong(
         POLICY, RULES, rule(session={}), "spec.rules[0].session", "at least one of maxDuration or idleTimeout"
+    ),
+    Wrong(
+        "connection",
+        "spec.notify",
+        [{"name": "ops", "url": "https://a.example"}, {"name": "ops", "url": "https://b.example"}],
+        "spec.notify[1].name",
+        "notify[0] is called ops already",
+        "Duplicate value",
     ),
     Wrong(
         "connection",

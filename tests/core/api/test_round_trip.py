@@ -117,6 +117,13 @@ def mended(value: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
             value.setdefault(things, ["*"])
         elif "access" in properties:
             value.pop(things, None)
+    if "approvalCredentials" in properties:
+        protocol = next(iter({"ssh", "kubernetes"} & set(value)), "")
+        for credentials in (value["credentials"], *value.get("approvalCredentials", {}).values()):
+            fit_engine(credentials, protocol)
+    if "defaultSchema" in properties:
+        for role in value.get("roles", {}).values():
+            fit_engine(role["credentials"], "postgres")
     if value.get("afterTokenExpiry") == "Continue":
         value.setdefault("maxDuration", "1h")
     if "group" not in value and ("user" in value or "onBehalfOf" in value):
@@ -130,6 +137,13 @@ def mended(value: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
     if "operator" in value:
         value["values"] = ["v"] if value["operator"] in {"In", "NotIn"} else []
     return value
+
+
+def fit_engine(credentials: dict[str, Any], protocol: str) -> None:
+    """Takes another source where this protocol cannot use the engine that was drawn."""
+    if ({"ssh", "kubernetes"} - {protocol}) & set(credentials.get("vault", {})):
+        del credentials["vault"]
+        credentials["secretRef"] = {"name": "a-secret"}
 
 
 @st.composite

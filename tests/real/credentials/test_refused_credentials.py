@@ -15,10 +15,11 @@ from kit.postgres import Postgres
 from kit.secret_store import MemorySecrets
 from kit.wire_world import WireWorld, running
 from tollhouse_core.api.credentials import Credentials
+from tollhouse_core.secret import Secret
 from tollhouse_proxy.adapters.clock import SystemClock
 from tollhouse_proxy.adapters.credentials.factory import source_for
 from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
-from tollhouse_proxy.ports.credentials import Credential, CredentialSource
+from tollhouse_proxy.ports.credentials import Credential, CredentialSource, SshIdentity
 from tollhouse_proxy.runtime.warm import WarmSettings
 
 pytestmark = [pytest.mark.openbao, pytest.mark.postgres]
@@ -197,3 +198,35 @@ def test_a_session_made_ahead_gets_another_credential_too(
         who(place.world)
         assert pool.taken == 2
         wait.until(lambda: spoilt[0] not in openbao.leases(mount), what="the refused lease is given back")
+
+
+@dataclass
+class CertificateLender:
+    """Lends what no client of PostgreSQL can log in with."""
+
+    given_back: int = 0
+
+    async def acquire(self) -> Credential:
+        return Credential("deploy", SshIdentity(Secret("a-key"), Secret("a-certificate")), "a/lease")
+
+    async def renew(self, credential: Credential) -> Credential:
+        return credential
+
+    async def release(self, credential: Credential) -> None:
+        self.given_back += 1
+
+    async def close(self) -> None:
+        return None
+
+
+def test_a_credential_without_a_password_is_never_taken_for_an_empty_one(
+    postgres: Postgres, database: str
+) -> None:
+    lender = CertificateLender()
+    with running(WireWorld(postgres, database, source=lambda: lender)) as world:
+        with pytest.raises(
+            psycopg.OperationalError, match="gives an SSH certificate, not a password"
+        ) as refused:
+            psycopg.connect(world.dsn())
+        assert "a-key" not in str(refused.value)
+        wait.until(lambda: lender.given_back == 1, what="the credential is given back")

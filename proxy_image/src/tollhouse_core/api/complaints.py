@@ -47,6 +47,7 @@ _PATTERNS = {
     r"^[-._a-zA-Z0-9]+$": "a key of letters, digits, '-', '_' and '.'",
     r"^https?://[^\s/?#@]+([/?#][^\s]*)?$": "a URL such as https://host:8200",
     r"^[^\s/@]+$": "a host name or address alone, without scheme, user or path",
+    r"^[^\s,]+$": "one user's name, without blanks and commas",
     r"^([A-Z]+|\*)$": 'a method in capitals such as GET, or "*"',
     r"^/[^\x00]*[^/\x00]$": "an absolute path of a file",
     r"^[a-z0-9]+:[0-9a-f]+$": "a digest such as sha256:0123abcd",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tollhouse_core.api.credentials import Credentials
+from tollhouse_core.api.engines import engines_fit
 from tollhouse_core.api.meta import ApiObject, ObjectName, SecretRef, Status, Word
 from tollhouse_core.api.notifying import Receivers
 from tollhouse_core.api.quantities import PortNumber, PositiveDuration, Quantity
@@ -163,7 +164,7 @@ class AuditSettings(ApiModel):
 class ConnectionSpec(ApiModel):
     """What is wanted."""
 
-    shape: ClassVar[tuple[Shape, ...]] = (ExactlyOne(PROTOCOLS, "protocol"),)
+    shape: ClassVar[tuple[Shape, ...]] = (ExactlyOne(PROTOCOLS, "protocol"), *engines_fit())
 
     postgres: PostgresTarget | None = Field(default=None, description="The backend is a PostgreSQL server.")
     mysql: MysqlTarget | None = Field(default=None, description="The backend is a MySQL or MariaDB server.")

@@ -7,9 +7,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tollhouse_core.api.meta import CaRef, DataKey, ObjectName, SecretKeyRef, Word
+from tollhouse_core.api.meta import CaRef, DataKey, LabelName, ObjectName, SecretKeyRef, Word
+from tollhouse_core.api.quantities import PositiveDuration
 from tollhouse_core.api.shape import ApiModel, ExactlyOne, Shape
 
+ENGINES = ("database", "kv", "ssh", "kubernetes")
+"""The secrets engines of Vault that can be asked."""
+# Vault reads several principals out of a text with commas.
+LoginName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s,]+$")]
 HttpUrl = Annotated[str, Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#@]+([/?#][^\s]*)?$")]
 
 
@@ -106,10 +111,33 @@ class VaultKv(ApiModel):
     )
 
 
+class VaultSsh(ApiModel):
+    """Vault's SSH secrets engine, signing users' certificates."""
+
+    mount: Word = Field(default="ssh", description="Where the engine is mounted. Default: ssh.")
+    role: Word = Field(description="The role of the engine that signs.")
+    username: LoginName = Field(
+        description="Whom the proxy logs in as; the certificate is for this principal and no other."
+    )
+    ttl: PositiveDuration | None = Field(
+        default=None, description="How long a certificate is to be good. Absent: as the role says."
+    )
+
+
+class VaultKubernetes(ApiModel):
+    """Vault's Kubernetes secrets engine."""
+
+    mount: Word = Field(default="kubernetes", description="Where the engine is mounted. Default: kubernetes.")
+    role: Word = Field(description="The role of the engine that makes tokens.")
+    namespace: LabelName = Field(
+        description="The namespace of the ServiceAccount, in the cluster that Vault's engine serves."
+    )
+
+
 class VaultCredentials(ApiModel):
     """A Vault (or OpenBao) server and what to ask of it."""
 
-    shape: ClassVar[tuple[Shape, ...]] = (ExactlyOne(("database", "kv"), "secrets engine"),)
+    shape: ClassVar[tuple[Shape, ...]] = (ExactlyOne(ENGINES, "secrets engine"),)
 
     address: HttpUrl = Field(description="The server's URL, such as https://vault.vault.svc:8200.")
     ca_ref: CaRef | None = Field(
@@ -127,6 +155,16 @@ class VaultCredentials(ApiModel):
     )
     kv: VaultKv | None = Field(
         default=None, description="A user name and password kept in the key/value engine (version 1 or 2)."
+    )
+    ssh: VaultSsh | None = Field(
+        default=None,
+        description="For `ssh`: the proxy makes a key pair for each session, and the SSH engine signs a "
+        "certificate for it.",
+    )
+    kubernetes: VaultKubernetes | None = Field(
+        default=None,
+        description="For `kubernetes`: the Kubernetes engine gives each session a ServiceAccount's token, "
+        "whose lease is revoked when the session ends.",
     )
 
 
@@ -153,6 +191,11 @@ class Credentials(ApiModel):
     secret_ref: CredentialSecretRef | None = Field(
         default=None, description="From a Secret in the same namespace, read by the proxy itself."
     )
+
+
+def asks(credentials: Credentials, engine: str) -> bool:
+    """Whether they come from this engine of Vault (one of ENGINES)."""
+    return credentials.vault is not None and getattr(credentials.vault, engine) is not None
 
 
 def pod_token_audience(credentials: Credentials) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from tollhouse_core.api.credentials import HttpUrl
 from tollhouse_core.api.meta import CaRef, LabelName, SecretKeyRef
@@ -62,4 +63,16 @@ class Notify(ApiModel):
     )
 
 
-Receivers = Annotated[tuple[Notify, ...], Field(max_length=16)]
+def _have_their_own_names(receivers: tuple[Notify, ...]) -> tuple[Notify, ...]:
+    seen: dict[str, int] = {}
+    for index, receiver in enumerate(receivers):
+        if receiver.name in seen:
+            words = (
+                f"expected a name of its own; notify[{seen[receiver.name]}] is called {receiver.name} already"
+            )
+            raise PydanticCustomError("shape", "{words}", {"words": words, "at": f"[{index}].name"})
+        seen[receiver.name] = index
+    return receivers
+
+
+Receivers = Annotated[tuple[Notify, ...], Field(max_length=16), AfterValidator(_have_their_own_names)]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from tollhouse_core.api.credentials import Credentials, HttpUrl
+from tollhouse_core.api.engines import roles_fit
 from tollhouse_core.api.meta import CaRef
 from tollhouse_core.api.quantities import Duration, PortNumber, PositiveDuration
 from tollhouse_core.api.shape import ApiModel, EachOnce, Holds, Shape
@@ -110,6 +111,7 @@ class PostgresTarget(DatabaseServer):
             "users of its own",
             "roles",
         ),
+        *roles_fit(),
     )
 
     port: PortNumber = Field(default=5432, description="TCP port of the server. Default: 5432.")

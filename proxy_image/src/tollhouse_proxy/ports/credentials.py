@@ -20,18 +20,62 @@ class CredentialUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class SshIdentity:
+    """A private key (PEM, as OpenSSH writes it) and the certificate for it (one line of OpenSSH's)."""
+
+    private_key: Secret
+    certificate: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """What is sent as `Authorization: Bearer`."""
+
+    token: Secret
+
+
+Proof = Secret | SshIdentity | BearerToken
+"""What shows that one is who one says: a password, unless it says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """What one backend session logs in with. `lease` is the source's own name for it, "" if
     there is nothing to give back; `expires_at` is when the source ends it unless renewed."""
 
     username: str
-    password: Secret
+    proof: Proof
     lease: str = ""
     expires_at: datetime | None = None
 
+    @property
+    def password(self) -> Secret:
+        """The proof, for a protocol that logs in with passwords. Raises CredentialUnavailable for another
+        kind: nothing may take it for an empty password."""
+        if isinstance(self.proof, Secret):
+            return self.proof
+        kind = "an SSH certificate" if isinstance(self.proof, SshIdentity) else "a bearer token"
+        raise CredentialUnavailable(
+            f"backend credential unavailable: its source gives {kind}, not a password"
+        )
+
+    @property
+    def ssh_identity(self) -> SshIdentity:
+        """The proof, for a protocol that logs in with a key. Raises CredentialUnavailable for others."""
+        if isinstance(self.proof, SshIdentity):
+            return self.proof
+        raise CredentialUnavailable("backend credential unavailable: its source gives no SSH certificate")
+
+    @property
+    def bearer(self) -> Secret:
+        """The proof, for a protocol that sends tokens. Raises CredentialUnavailable for others."""
+        if isinstance(self.proof, BearerToken):
+            return self.proof.token
+        raise CredentialUnavailable("backend credential unavailable: its source gives no bearer token")
+
 
 class CredentialSource(Protocol):
-    """Vault's database engine, a KV secret, a Kubernetes Secret."""
+    """One of Vault's engines (database, key/value, ssh, kubernetes), or a Kubernetes Secret."""
 
     async def acquire(self) -> Credential:
         """A credential for one new backend session. Raises CredentialUnavailable."""

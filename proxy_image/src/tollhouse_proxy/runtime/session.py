@@ -528,10 +528,11 @@ class ClientSession(asyncio.Protocol):
             source = self._parts.credentials(effect.role)
             self._lease = Lease(source, self._parts.clock, self._credential_ended)
             credential = await self._lease.acquire()
+            lent = CredentialLent(credential.username, credential.password)
         except CredentialUnavailable as error:
             self._tell(CredentialRefused(str(error)))
             return
-        self._tell(CredentialLent(credential.username, credential.password))
+        self._tell(lent)
 
     def _credential_ended(self, words: str) -> None:
         self._tell(EndNow(EndReason.MAXIMUM, words, "Connect again."))

@@ -1,8 +1,9 @@
-"""The CredentialSource over Vault: the database engine (a user per session, or a static one) and key/value.
+"""The CredentialSource over Vault, whichever of its engines is asked (`vault_engines`).
 
 How long things live: `acquire` makes a lease, whose owner calls `renew` at about two thirds of
 `expires_at` as long as it needs it (which keeps the proxy's own token alive too), and `release` when
 done. What nobody renews ends by its TTL, so a crash leaves nothing for longer than that.
+What has no lease has nothing to renew or release.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import logging
 import secrets as randomness
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from tollhouse_core.api.credentials import VaultCredentials, VaultDatabase, VaultKv
+from tollhouse_core.api.credentials import VaultCredentials
 from tollhouse_core.clock import Clock
 from tollhouse_proxy.adapters.credentials.accessors import AccessorBook
 from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
 from tollhouse_proxy.adapters.credentials.threads import BoundedThreads
-from tollhouse_proxy.adapters.credentials.vault_api import LeaseGrant, Trouble, VaultProblem
+from tollhouse_proxy.adapters.credentials.vault_engines import Lent, engine_of
 from tollhouse_proxy.adapters.credentials.vault_login import Login, VaultLogins
+from tollhouse_proxy.adapters.credentials.vault_terms import Trouble, VaultProblem
 from tollhouse_proxy.ports.credentials import Credential, CredentialUnavailable
 from tollhouse_proxy.ports.stores import SecretStore
 
@@ -37,7 +39,7 @@ class VaultSource:
     def __init__(
         self, vault: VaultCredentials, secrets: SecretStore, settings: CredentialSettings, clock: Clock
     ) -> None:
-        self._vault = vault
+        self._engine = engine_of(vault, clock)
         self._settings = settings
         self._clock = clock
         self._logins = VaultLogins(vault, secrets, settings, clock)
@@ -45,7 +47,8 @@ class VaultSource:
         self._for_new = BoundedThreads("vault-new", settings.concurrency)
         self._for_old = BoundedThreads("vault-old", settings.concurrency)
         self._owners: dict[str, Login] = {}
-        self._kv_engine: int | None = None
+        # The ends of leases that Vault does not lengthen.
+        self._fixed: dict[str, datetime | None] = {}
         self._releases: set[asyncio.Task[None]] = set()
         self._closed = False
         self._sweeping = (
@@ -93,58 +96,41 @@ class VaultSource:
         if self._closed:
             raise _no_longer()
         login = await self._logins.get(self._for_new)
+        make = partial(self._engine.lend, login.api, login.token)
         try:
-            if self._vault.database is not None:
-                return await self._database_user(login, self._vault.database)
-            if self._vault.kv is not None:
-                return await self._key_value(login, self._vault.kv)
+            lent: Lent = await self._for_new.run(make, undo=partial(self._abandoned, login))
         except VaultProblem as problem:
             if problem.trouble is Trouble.DENIED:
                 login.dropped = True  # perhaps only this token: the next attempt logs in anew
             raise
-        raise VaultProblem(Trouble.WRONG, "cannot be asked: no secrets engine is configured")
-
-    async def _database_user(self, login: Login, database: VaultDatabase) -> Credential:
-        if database.static_role is not None:
-            read = partial(login.api.static_user, login.token, database.mount, database.static_role)
-            user = await self._for_new.run(read)
-            return Credential(user.username, user.password)
-        assert database.role is not None  # the API types let nothing else through
-        make = partial(login.api.database_user, login.token, database.mount, database.role)
-        grant = await self._for_new.run(make, undo=partial(self._abandoned, login))
+        if not lent.credential.lease:
+            return lent.credential
         if self._closed:
-            self._abandoned(login, grant)
+            self._abandoned(login, lent)
             raise _no_longer()
-        self._own(login, grant)
-        return self._dated(Credential(grant.username, grant.password, grant.lease), login, grant.seconds)
-
-    async def _key_value(self, login: Login, kv: VaultKv) -> Credential:
-        if self._kv_engine is None:
-            self._kv_engine = await self._for_new.run(partial(login.api.kv_version, login.token, kv.mount))
-        read = partial(login.api.kv, login.token, kv.mount, kv.path, self._kv_engine, kv.version)
-        data = await self._for_new.run(read)
-        username, password = data.get(kv.username_key), data.get(kv.password_key)
-        if username is None or password is None:
-            key = kv.username_key if username is None else kv.password_key
-            raise VaultProblem(Trouble.WRONG, f"holds the secret {kv.path} without a text in its key {key}")
-        return Credential(username.reveal(), password)
+        self._own(login, lent)
+        return self._dated(lent.credential, login, self._after(lent.seconds))
 
     async def _renew_once(self, credential: Credential) -> Credential:
         login = self._owners.get(credential.lease)
         if login is None:
             raise VaultProblem(Trouble.WRONG, "has no such lease of ours any more")
         await self._logins.lengthen(login, self._for_old)
+        if credential.lease in self._fixed:
+            return self._dated(credential, login, self._fixed[credential.lease])
         renew = partial(login.api.renew_lease, login.token, credential.lease)
-        return self._dated(credential, login, await self._for_old.run(renew))
+        return self._dated(credential, login, self._after(await self._for_old.run(renew)))
 
-    def _dated(self, credential: Credential, login: Login, seconds: float) -> Credential:
+    def _after(self, seconds: float) -> datetime | None:
+        return self._clock.now() + timedelta(seconds=seconds) if seconds else None
+
+    def _dated(self, credential: Credential, login: Login, end: datetime | None) -> Credential:
         """With its end: the lease's, or the token's where that comes first."""
-        ends = [seconds] if seconds else []
+        ends = [end] if end is not None else []
         if login.ends_at is not None:
-            ends.append(login.ends_at - self._clock.monotonic())
-        if not ends:
-            return replace(credential, expires_at=None)
-        return replace(credential, expires_at=self._clock.now() + timedelta(seconds=min(ends)))
+            left = login.ends_at - self._clock.monotonic()
+            ends.append(self._clock.now() + timedelta(seconds=left))
+        return replace(credential, expires_at=min(ends, default=None))
 
     # --- trying again ---------------------------------------------------------------------------
 
@@ -176,14 +162,18 @@ class VaultSource:
 
     # --- giving back ----------------------------------------------------------------------------
 
-    def _own(self, login: Login, grant: LeaseGrant) -> None:
-        self._owners[grant.lease] = login
-        login.leases.add(grant.lease)
+    def _own(self, login: Login, lent: Lent) -> None:
+        lease = lent.credential.lease
+        self._owners[lease] = login
+        login.leases.add(lease)
+        if not lent.renewable:
+            self._fixed[lease] = self._after(lent.seconds)
 
-    def _abandoned(self, login: Login, grant: LeaseGrant) -> None:
+    def _abandoned(self, login: Login, lent: Lent) -> None:
         """Nobody waits for this lease any more: it came too late."""
-        self._own(login, grant)
-        self._start_release(grant.lease)
+        if lent.credential.lease:
+            self._own(login, lent)
+            self._start_release(lent.credential.lease)
 
     def _start_release(self, lease: str) -> asyncio.Task[None]:
         task = asyncio.create_task(self._release(lease), name="vault-release")
@@ -201,6 +191,7 @@ class VaultSource:
         except TimeoutError:
             _LOG.warning("a lease could not be ended in time; it ends by its own TTL")
         self._owners.pop(lease, None)
+        self._fixed.pop(lease, None)
         login.leases.discard(lease)
         if not login.leases and login is not self._logins.current:
             await self._end_token(login)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
@@ -21,51 +19,14 @@ from hvac import exceptions
 from requests.adapters import HTTPAdapter
 
 from tollhouse_core.secret import Secret
-
-
-class Trouble(StrEnum):
-    """What went wrong, as far as it decides what to do next."""
-
-    BUSY = "busy"  # unreachable, slow, sealed, failing: worth trying again
-    DENIED = "denied"  # the token is not (or no longer) good for this
-    WRONG = "wrong"  # no such role, path, lease: trying again will not help
-    GONE = "gone"  # what was to be ended has ended
-
-
-class VaultProblem(Exception):
-    """`str()` completes "Vault ..." and is safe for the client."""
-
-    def __init__(self, trouble: Trouble, words: str) -> None:
-        super().__init__(words)
-        self.trouble = trouble
-
-
-@dataclass(frozen=True, slots=True)
-class TokenGrant:
-    """A token and for how long it is good from now; 0 seconds means: without end. `accessor` names it."""
-
-    token: Secret
-    seconds: float
-    renewable: bool
-    accessor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseGrant:
-    """A user that the database engine made, and for how long it is good from now."""
-
-    username: str
-    password: Secret
-    lease: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class StaticGrant:
-    """A user that somebody else made, with the password Vault has given it last."""
-
-    username: str
-    password: Secret
+from tollhouse_proxy.adapters.credentials.vault_terms import (
+    AccountGrant,
+    LeaseGrant,
+    StaticGrant,
+    TokenGrant,
+    Trouble,
+    VaultProblem,
+)
 
 
 class VaultApi:
@@ -137,6 +98,28 @@ class VaultApi:
         path = f"{_path(mount)}/static-creds/{_path(role)}"
         found = _part(self._ask("a static database user", "get", path, token), "data")
         return StaticGrant(_text(found, "username"), Secret(_text(found, "password")))
+
+    def account(self, token: Secret, mount: str, role: str, namespace: str) -> AccountGrant:
+        """A ServiceAccount's token from the Kubernetes engine, waited for as a database user is."""
+        path = f"{_path(mount)}/creds/{_path(role)}"
+        body = {"kubernetes_namespace": namespace}
+        patience = self._making_seconds
+        answer = self._ask("a Kubernetes token", "post", path, token, body, patience)
+        made = _part(answer, "data")
+        return AccountGrant(
+            namespace=_text(made, "service_account_namespace"),
+            name=_text(made, "service_account_name"),
+            token=Secret(_text(made, "service_account_token")),
+            lease=_text(answer, "lease_id"),
+            seconds=_seconds(answer),
+            renewable=answer.get("renewable") is True,
+        )
+
+    def signed(self, token: Secret, mount: str, role: str, request: Mapping[str, str]) -> str:
+        """What the SSH engine makes of a public key: a certificate as one line of OpenSSH's."""
+        path = f"{_path(mount)}/sign/{_path(role)}"
+        answer = self._ask("an SSH certificate", "post", path, token, request)
+        return _text(_part(answer, "data"), "signed_key")
 
     def renew_lease(self, token: Secret, lease: str) -> float:
         """Lengthens a lease; the seconds it has now."""

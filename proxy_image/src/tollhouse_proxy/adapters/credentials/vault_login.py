@@ -17,7 +17,8 @@ from tollhouse_core.secret import Secret
 from tollhouse_proxy.adapters.credentials.accessors import Server
 from tollhouse_proxy.adapters.credentials.settings import CredentialSettings
 from tollhouse_proxy.adapters.credentials.threads import BoundedThreads
-from tollhouse_proxy.adapters.credentials.vault_api import TokenGrant, Trouble, VaultApi, VaultProblem
+from tollhouse_proxy.adapters.credentials.vault_api import VaultApi
+from tollhouse_proxy.adapters.credentials.vault_terms import TokenGrant, Trouble, VaultProblem
 from tollhouse_proxy.ports.stores import SecretStore, StoreRefused, StoreUnavailable
 
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME ...]`: measure, print a table, write benchmarks/latest.json.
 
-Names: userland, transactions, bulk, policy, ending, apply, held_up, connecting, vault. Without names: all of
-these. Only when it is named: five_minutes, which takes them.
+Names: userland, transactions, bulk, policy, ending, apply, held_up, connecting, waiting,
+vault. Without names: all of these. Only when it is named: five_minutes, which takes them.
 """
 
 from __future__ import annotations
@@ -63,6 +63,12 @@ def vault() -> Sequence[Measure]:
     return [*vault_chaos.measure(), *vault_rotation.measure()]
 
 
+def waiting() -> Sequence[Measure]:
+    from benchmarks import waiting as one
+
+    return one.measure()
+
+
 def held_up() -> Sequence[Measure]:
     from benchmarks import held_up as one
 
@@ -90,6 +96,7 @@ ALL: dict[str, Callable[[], Sequence[Measure]]] = {
     "apply": apply,
     "held_up": held_up,
     "connecting": connecting,
+    "waiting": waiting,
     "vault": vault,
 }
 LONG: dict[str, Callable[[], Sequence[Measure]]] = {"five_minutes": five_minutes}

@@ -159,10 +159,10 @@ def proxy(
             running.stop()
 
 
-def token(folder: Path) -> str:
+def token(folder: Path, user: str = "bench") -> str:
     """A token of the local issuer, good for an hour."""
     command = [sys.executable, "-m", "tollhouse_operator.cli", "token"]
-    command += ["--dir", str(folder), "--user", "bench", "--ttl", "1h"]
+    command += ["--dir", str(folder), "--user", user, "--ttl", "1h"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -62,7 +62,7 @@ def measure(rounds: int = ROUNDS, seconds: int = SECONDS) -> list[Measure]:
         for _ in range(rounds):
             for mode, clients in RUNS:
                 for way in ways:
-                    spent = _run(server, way, mode, clients, seconds)
+                    spent = run(server, way, mode, clients, seconds)
                     found.setdefault((mode, clients, way.name), []).append(spent)
             for way in ways:
                 delays.setdefault(way.name, []).append(_latency(server, way))
@@ -77,7 +77,8 @@ def _ways(held: ExitStack, server: Postgres, database: str) -> list[Peer]:
     return [*ways, held.enter_context(peers.proxy(server, database))]
 
 
-def _run(server: Postgres, way: Peer, mode: str, clients: int, seconds: int) -> Spent:
+def run(server: Postgres, way: Peer, mode: str, clients: int, seconds: int) -> Spent:
+    """`pgbench -S` through one way. The first second is warming up and left out of the CPU time."""
     command = [str(server.pgbench_program), "-n", "-S", "-M", mode, "-c", str(clients)]
     command += ["-T", str(WARM_SECONDS + seconds), "-P", str(WARM_SECONDS)]
     with subprocess.Popen(

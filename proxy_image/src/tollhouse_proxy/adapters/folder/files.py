@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 POLL_SECONDS = 0.1
 """Asking the file system ten times a second costs a proxy some microseconds, works on every file
@@ -59,13 +60,47 @@ def stamp(path: Path) -> Stamp | None:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
+class _Looks:
+    """Everybody of one loop who waits for a file, looked after by one timer: two hundred sessions that
+    wait for people must not wake the loop two thousand times a second."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Future[Stamp | None], tuple[Path, Stamp | None]] = {}
+        self._armed = False
+
+    async def other_than(self, path: Path, seen: Stamp | None) -> Stamp | None:
+        """The file's stamp, once it is not `seen`."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Stamp | None] = loop.create_future()
+        self._waiting[future] = path, seen
+        self._arm(loop)
+        try:
+            return await future
+        finally:
+            del self._waiting[future]
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._armed:
+            self._armed = True
+            loop.call_later(POLL_SECONDS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._armed = False
+        for future, (path, seen) in self._waiting.items():
+            if not future.done() and (now := stamp(path)) != seen:
+                future.set_result(now)
+        if self._waiting:
+            self._arm(loop)
+
+
+_looks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Looks] = WeakKeyDictionary()
+
+
 async def changes(path: Path) -> AsyncIterator[bool]:
     """Yields at once, and then whenever the file was replaced: whether it is there. Never ends."""
+    looks = _looks.setdefault(asyncio.get_running_loop(), _Looks())
     seen = stamp(path)
     yield seen is not None
     while True:
-        await asyncio.sleep(POLL_SECONDS)
-        now = stamp(path)
-        if now != seen:
-            seen = now
-            yield now is not None
+        seen = await looks.other_than(path, seen)
+        yield seen is not None

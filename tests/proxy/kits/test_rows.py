@@ -64,6 +64,12 @@ def test_finds_are_masked_and_lengths_follow(twins: Twins) -> None:
     )
 
 
+def test_a_partial_mask_counts_characters_and_never_cuts_one(twins: Twins) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nüñ😀 ".encode()
+    kept = masked(twins, line(key), None, Detector(DetectorName.PRIVATE_KEY), mask=Partial(5, 2, "#"))
+    assert kept == line(b"-----" + b"#" * 25 + "😀 ".encode())
+
+
 def test_what_only_python_knows_is_asked_for(twins: Twins) -> None:
     token = masked(twins, row(b"a@b.co"), (Way.TEXT,), mask=Token())
     assert token is not None

@@ -104,6 +104,17 @@ cdef int _numeric_digits(octets value, Py_ssize_t size, uint8_t *digits) noexcep
 
 
 @cython.final
+cdef bint _all_ascii(octets value, Finds *finds) noexcept nogil:
+    """Whether every find is of one byte a character: a partial mask counts characters."""
+    cdef int index
+    cdef Py_ssize_t at
+    for index in range(finds.count):
+        for at in range(finds.spans[index].begin, finds.spans[index].end):
+            if value[at] & 0x80:
+                return False
+    return True
+
+
 cdef class _Masker:
     """One run of rows being masked. data[copied:] of it has not been decided yet."""
 
@@ -192,7 +203,9 @@ cdef class _Masker:
             return ASK
         if way == TEXT or way == NUMBER_TEXT:
             found = _examine(value, size, self.detectors, False, True, finds)
-            return ASK if found == FOUND and not self.knows else found
+            if found == FOUND and not (self.knows and (not self.partial or _all_ascii(value, finds))):
+                return ASK
+            return found
         if way == JSON or way == JSONB_BINARY:
             if way == JSONB_BINARY and size:
                 value += 1

@@ -122,10 +122,6 @@ class DryJudge:
         """Nothing is ever permitted."""
         return False
 
-    def unasked(self, operation: Operation) -> bool:
-        """Nothing is ever permitted."""
-        return False
-
     def unbound(self, operation: Operation) -> bool:
         """Nothing is ever permitted."""
         return False

@@ -133,6 +133,9 @@ class ScriptedJudge:
             said.close()
         return None if isinstance(said, Refused) else self.gate.obligations
 
+    def unasked(self, operation: Operation) -> bool:
+        return self.foresee(operation) is not None
+
     def freely(self, operation: Operation) -> bool:
         found = self.foresee(operation)
         return found is not None and not found.touches_data

@@ -217,6 +217,9 @@ class _QuestionJudge:
     def freely(self, operation: Operation) -> bool:
         return False
 
+    def unasked(self, operation: Operation) -> bool:
+        return False
+
     def unbound(self, operation: Operation) -> bool:
         return False
 

@@ -320,6 +320,41 @@ def test_nor_by_a_domain_and_no_function_runs_for_the_estimate(
     assert value(asking, drawn) == before
 
 
+def test_what_reads_a_table_that_is_not_open_is_not_run_before_people_agree(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    reads = {"sql": {"access": ["Select"], "tables": ["watched"]}, "approvers": [{"group": "managers"}]}
+    closed = {**reads, "preview": "Execute"}
+    asking.policy(deletes_need(preview="Execute"), {"name": "closed", "requireApproval": closed})
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE EXISTS (SELECT 1 FROM watched WHERE id = 1)")
+        request = asking.asked()
+        told = effect_of(request)
+        asking.vote(request.name, "alice", "managers", decision="Denied")
+        error_of(running)
+    assert told.counted_rows is None
+    assert told.note == "not run beforehand: it reads what is not open without an approval"
+
+
+def test_a_rule_on_estimated_rows_has_no_function_computed_that_needs_an_approval(
+    asking: Approving,
+) -> None:
+    big = {"name": "big", "when": "operation.estimatedRows > 1000000"}
+    functions = {"sql": {"functions": ["public.peek"]}, "approvers": [{"group": "managers"}]}
+    failing = {"whileWaiting": "FailFast", **functions}
+    asking.policy(
+        {**big, "deny": {"sql": {"access": ["Select"], "tables": ["*"]}}},
+        {"name": "functions", "requireApproval": failing},
+    )
+    drawn = "SELECT last_value + is_called::int FROM drawn"
+    before = value(asking, drawn)
+    with asking.connect() as client:
+        with pytest.raises(psycopg.Error):
+            client.execute("SELECT * FROM orders WHERE id = peek()")
+        assert client.execute("SELECT count(*) FROM orders").fetchone() == (50,)
+    assert value(asking, drawn) == before
+
+
 def test_a_cursor_is_read_under_an_approval(asking: Approving, pool: ThreadPoolExecutor) -> None:
     reads = {"sql": {"access": ["Select"], "tables": ["watched"]}, "approvers": [{"group": "managers"}]}
     commands = {"name": "commands", "allow": {"sql": {"commands": ["*"]}}}

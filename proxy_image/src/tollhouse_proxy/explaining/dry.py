@@ -122,6 +122,10 @@ class DryJudge:
         """Nothing is ever permitted."""
         return False
 
+    def unasked(self, operation: Operation) -> bool:
+        """Nothing is ever permitted."""
+        return False
+
     def unbound(self, operation: Operation) -> bool:
         """Nothing is ever permitted."""
         return False

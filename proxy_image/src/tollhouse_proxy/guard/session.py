@@ -269,6 +269,11 @@ class SessionJudge:
         decision = None if bundle is None else self._evaluate(bundle, operation)
         return isinstance(decision, Allow) and not decision.obligations.touches_data
 
+    def unasked(self, operation: Operation) -> bool:
+        """See the port."""
+        bundle = self._house.in_force.bundle
+        return bundle is not None and isinstance(self._evaluate(bundle, operation), Allow)
+
     def unbound(self, operation: Operation) -> bool:
         """See the port."""
         bundle = self._house.in_force.bundle

@@ -146,6 +146,11 @@ class Judge(Protocol):
         not counted; a fact that costs something counts as unknown, and that as no."""
         ...
 
+    def unasked(self, operation: Operation) -> bool:
+        """Whether it would be allowed now with nobody asked; masks and filters may bind it. Not audited, not
+        counted; a fact that costs something counts as unknown, and that as no."""
+        ...
+
     def unbound(self, operation: Operation) -> bool:
         """Whether it would be allowed at any time, and no rule about this identity denies, masks, filters or
         asks: what the operation stands for by its pattern is open then, whatever its name. Not audited."""

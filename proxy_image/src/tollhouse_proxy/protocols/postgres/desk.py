@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from tollhouse_core.decision import Obligations, Permitted
+from tollhouse_core.decision import Obligations, Permitted, Verdict
 from tollhouse_core.operation import Access, AccessKind, Operation, Verb
 from tollhouse_proxy.ports.aside import AsideFailed
 from tollhouse_proxy.protocols.postgres import refuse
@@ -21,7 +21,8 @@ from tollhouse_proxy.protocols.postgres.bench import Bench, Cancelled, Postponed
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.elevated import ElevatedBackend
-from tollhouse_proxy.protocols.postgres.hidden import RESERVED
+from tollhouse_proxy.protocols.postgres.hidden import RESERVED, Question
+from tollhouse_proxy.protocols.postgres.inquiring import inquiring, is_planned
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.memory import Memory
 from tollhouse_proxy.protocols.postgres.names import Change, Portal, Prepared
@@ -159,6 +160,13 @@ class Desk:
         if permitted.credential:
             words = f"this cannot run with the credential {permitted.credential}, as the approval asks"
             raise Turned(refuse.error("0A000", words, "", "Send it as a statement of its own."))
+
+    def verdict(
+        self, statement: Statement, operation: Operation, question: Question, why: str = ""
+    ) -> Verdict | None:
+        """See `Bench.verdict`. `why` says what keeps the statement from being run beforehand; "" nothing."""
+        asked = inquiring(self.state.judge, self.dialect, self.rewritten, statement, operation, question, why)
+        return self.bench.verdict(operation, question if is_planned(statement, operation) else None, asked)
 
     # ------------------------------------------------------------ understanding
 

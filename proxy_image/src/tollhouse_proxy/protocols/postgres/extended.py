@@ -19,7 +19,7 @@ from tollhouse_proxy.protocols.postgres.decisions import Judged
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.elevation import Elevation, Job
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
-from tollhouse_proxy.protocols.postgres.inquiring import BY_NAME, inquiring
+from tollhouse_proxy.protocols.postgres.inquiring import BY_NAME
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Portal, Prepared
 from tollhouse_proxy.protocols.postgres.spelling import positions
@@ -319,9 +319,7 @@ class ExecuteTask(_Task):
         if desk.bench.previewing and bind is not None and not self._closed_pipeline():
             return None
         why = BY_NAME if self._subject is not None else ""
-        return desk.bench.verdict(
-            operation, question, inquiring(desk.dialect, desk.rewritten, statement, operation, question, why)
-        )
+        return desk.verdict(statement, operation, question, why)
 
     def _closed_pipeline(self) -> bool:
         """Before people are asked: a pipeline that has only prepared and bound is ended, so that its

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from tollhouse_core.approvals.effect import Preview
 from tollhouse_core.decision import Obligations
-from tollhouse_core.operation import AccessKind, Operation
+from tollhouse_core.operation import AccessKind, Operation, Verb
 from tollhouse_proxy.exchange import Promise, Tools
-from tollhouse_proxy.ports.judging import NotRunnable
+from tollhouse_proxy.ports.judging import NotRunnable, OpenSession
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import Question
 from tollhouse_proxy.protocols.postgres.preview import EXPLAINABLE, Inquiry, Rehearsal
@@ -25,11 +25,13 @@ Turned."""
 
 BY_NAME = "it runs a prepared statement by its name"
 BEHIND_OTHERS = "it stands behind other statements of the same text"
+READS_CLOSED = "it reads what is not open without an approval"
 
 Rewriting = Callable[[Statement, Obligations], Rewritten]
 
 
 def inquiring(
+    judge: OpenSession,
     dialect: Dialect,
     rewriting: Rewriting,
     statement: Statement,
@@ -41,14 +43,23 @@ def inquiring(
 
     def made(obligations: Obligations) -> Inquiry:
         sent = rewriting(statement, obligations)
-        consequences = Consequences(why) if why else dialect.consequences(statement)
-        planned = _is_planned(statement, operation)
+        kept = why or ("" if judge.unasked(_reading(operation)) else READS_CLOSED)
+        consequences = Consequences(kept) if kept else dialect.consequences(statement)
+        planned = is_planned(statement, operation)
         return Inquiry(replace(question, text=sent.text), planned, consequences)
 
     return made
 
 
-def _is_planned(statement: Statement, operation: Operation) -> bool:
+def _reading(operation: Operation) -> Operation:
+    """What the operation reads. Run before anybody has agreed, it tells by its time what it found."""
+    reads = tuple(
+        access for access in operation.accesses if (access.kind, access.verb) == (AccessKind.TABLE, Verb.READ)
+    )
+    return replace(operation, action="SELECT", accesses=reads)
+
+
+def is_planned(statement: Statement, operation: Operation) -> bool:
     """Whether the planner may be asked. It computes functions that are STABLE or IMMUTABLE: code that nobody
     has approved yet would run, and how it ends would tell what it read. FETCH cannot be explained."""
     if statement.tag not in EXPLAINABLE | {"EXECUTE"} or operation.action not in EXPLAINABLE:

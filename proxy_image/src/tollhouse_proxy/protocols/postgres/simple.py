@@ -13,7 +13,7 @@ from tollhouse_proxy.protocols.postgres.decisions import Judged, Known, is_whole
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.elevation import Elevation, Job
 from tollhouse_proxy.protocols.postgres.hidden import Question
-from tollhouse_proxy.protocols.postgres.inquiring import BEHIND_OTHERS, BY_NAME, inquiring
+from tollhouse_proxy.protocols.postgres.inquiring import BEHIND_OTHERS, BY_NAME
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Prepared
 from tollhouse_proxy.protocols.postgres.spelling import moved, positions, spelled
@@ -211,13 +211,8 @@ class SimpleQuery:
             operation = desk.operation(
                 statement, self._subject, self._in_block, _AMONG if len(statements) > 1 else ""
             )
-            question = Question(statement.text)
-            verdict = desk.bench.verdict(
-                operation,
-                question,
-                inquiring(
-                    desk.dialect, desk.rewritten, statement, operation, question, self._not_alone(statements)
-                ),
+            verdict = desk.verdict(
+                statement, operation, Question(statement.text), self._not_alone(statements)
             )
             if verdict is None:
                 return False

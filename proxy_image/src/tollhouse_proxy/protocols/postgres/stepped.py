@@ -14,7 +14,7 @@ from tollhouse_proxy.protocols.postgres import refuse, withholding
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
-from tollhouse_proxy.protocols.postgres.inquiring import BEHIND_OTHERS, inquiring
+from tollhouse_proxy.protocols.postgres.inquiring import BEHIND_OTHERS
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Prepared
 from tollhouse_proxy.protocols.postgres.spelling import moved, positions
@@ -115,14 +115,7 @@ class SteppedQuery:
                 raise Turned(refuse.error("0A000", _COPY_ALONE, "", "Send it as a query of its own."))
         if self._permitted is None:
             operation = desk.operation(self._statement, self._subject, beside=_AMONG)
-            question = Question(text)
-            verdict = desk.bench.verdict(
-                operation,
-                question,
-                inquiring(
-                    desk.dialect, desk.rewritten, self._statement, operation, question, why=BEHIND_OTHERS
-                ),
-            )
+            verdict = desk.verdict(self._statement, operation, Question(text), BEHIND_OTHERS)
             if verdict is None:
                 return False
             if isinstance(verdict, Refused):

@@ -36,22 +36,28 @@ def needing(terms: ApprovalTerms) -> NeedsApproval:
 def test_the_limit_is_the_rules_or_twice_what_was_counted(
     terms: ApprovalTerms, preview: Preview, limit: int | None
 ) -> None:
-    found = effect_of(preview, terms)
+    found = effect_of(preview, terms, writes_rows=True)
     assert (found.max_rows if found is not None else None) == limit
 
 
+def test_what_writes_no_rows_has_no_limit_of_them() -> None:
+    assert effect_of(COUNTED, replace(TERMS, max_rows=3), writes_rows=False) == Effect(
+        rows=7, relations=("public.orders",)
+    )
+
+
 def test_a_rule_that_asks_for_no_run_tells_nothing_of_one_that_another_asked_for() -> None:
-    assert effect_of(COUNTED, TERMS) == Effect(rows=7, relations=("public.orders",))
+    assert effect_of(COUNTED, TERMS, writes_rows=True) == Effect(rows=7, relations=("public.orders",))
 
 
 def test_an_effect_nobody_can_tell_is_left_out() -> None:
-    assert effect_of(Preview(), TERMS) is None
-    assert effect_of(Preview(-1), TERMS) == Effect(rows=0)
+    assert effect_of(Preview(), TERMS, writes_rows=True) is None
+    assert effect_of(Preview(-1), TERMS, writes_rows=True) == Effect(rows=0)
 
 
 def test_names_and_notes_are_bounded_and_shown_in_ascii() -> None:
     long = Preview(1, tuple(f"public.t{n}\u202e" for n in range(100)), note="x" * 5000)
-    found = effect_of(long, EXECUTED)
+    found = effect_of(long, EXECUTED, writes_rows=True)
     assert found is not None
     assert len(found.relations) == MAX_RELATIONS
     assert all(name.isascii() for name in found.relations)

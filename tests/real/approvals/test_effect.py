@@ -355,6 +355,19 @@ def test_a_rule_on_estimated_rows_has_no_function_computed_that_needs_an_approva
     assert value(asking, drawn) == before
 
 
+def test_what_writes_no_rows_itself_is_not_said_to_be_held_to_a_number(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    terms = {"sql": {"functions": ["public.peek"]}, "approvers": [{"group": "managers"}], "maxRows": 10}
+    asking.policy({"name": "functions", "requireApproval": terms})
+    with asking.connect() as client:
+        running = start(pool, client, "SELECT peek()")
+        request = asking.asked()
+        asking.vote(request.name, "alice", "managers", decision="Denied")
+        error_of(running)
+    assert request.spec.effect is None or request.spec.effect.max_rows is None
+
+
 def test_a_cursor_is_read_under_an_approval(asking: Approving, pool: ThreadPoolExecutor) -> None:
     reads = {"sql": {"access": ["Select"], "tables": ["watched"]}, "approvers": [{"group": "managers"}]}
     commands = {"name": "commands", "allow": {"sql": {"commands": ["*"]}}}

@@ -118,6 +118,49 @@ def test_a_denial_by_one_ends_it_with_its_reason(asking: Approving, pool: Thread
     assert rows(asking) == 50
 
 
+TWO_RULES = pytest.mark.parametrize("first", ["deletes", "emptying"])
+"""Whose request is answered first, of the two that ask."""
+
+
+def both_asked(asking: Approving) -> dict[str, str]:
+    """By rule: the names of the two requests."""
+    return {one.spec.policy.rule: one.name for one in (asking.asked(), asking.asked())}
+
+
+@TWO_RULES
+def test_where_two_rules_ask_a_denial_of_either_ends_both(
+    asking: Approving, pool: ThreadPoolExecutor, first: str
+) -> None:
+    asking.policy(deletes_need(), {**deletes_need(), "name": "emptying"})
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        named = both_asked(asking)
+        try:
+            assert asking.vote(named.pop(first), "alice", "managers", decision="Denied") == ""
+            assert "denied by alice: because" in str(error_of(running))
+            assert [asking.phase(name) for name in named.values()] == ["Withdrawn"]
+        finally:
+            client.cancel_safe(timeout=10)
+    assert rows(asking) == 50
+
+
+@TWO_RULES
+def test_where_two_rules_ask_both_must_be_approved_in_whatever_order(
+    asking: Approving, pool: ThreadPoolExecutor, first: str
+) -> None:
+    asking.policy(deletes_need(), {**deletes_need(), "name": "emptying"})
+    with asking.connect() as client:
+        running = start(pool, client, "DELETE FROM orders WHERE id = 7")
+        named = both_asked(asking)
+        assert asking.vote(named.pop(first), "alice", "managers") == ""
+        assert not running.done()
+        assert rows(asking) == 50
+        (other,) = named.values()
+        assert asking.vote(other, "bob", "managers") == ""
+        assert running.result(60).rowcount == 1
+    assert rows(asking) == 49
+
+
 def test_a_client_that_leaves_takes_its_question_along(asking: Approving) -> None:
     client = asking.connect()
     client.pgconn.send_query(b"DELETE FROM orders WHERE id = 7")

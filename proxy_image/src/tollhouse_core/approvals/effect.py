@@ -25,15 +25,16 @@ class Preview:
     note: str = ""
 
 
-def effect_of(preview: Preview, terms: ApprovalTerms) -> EffectOfRequest | None:
-    """As a request tells it under one rule's terms; None where there is nothing to tell."""
+def effect_of(preview: Preview, terms: ApprovalTerms, *, writes_rows: bool) -> EffectOfRequest | None:
+    """As a request tells it under one rule's terms; None where there is nothing to tell. What writes no rows
+    has no limit of them: what a function in a SELECT writes is not counted, and people are not told it is."""
     ran = terms.preview is PreviewMode.EXECUTE
     found = EffectOfRequest(
         rows=None if preview.estimated_rows is None else max(preview.estimated_rows, 0),
         relations=tuple(printable(name, 250) for name in preview.relations[:MAX_RELATIONS]),
         counted_rows=preview.counted_rows if ran else None,
         note=(printable(preview.note, 1000) or None) if ran else None,
-        max_rows=_most(preview, terms),
+        max_rows=_most(preview, terms) if writes_rows else None,
     )
     return None if found == EffectOfRequest() else found
 

@@ -63,7 +63,11 @@ def make_request(
             session=session.id[:128] or None,
             requester=_requester(session.identity),
             operation=_operation(session, operation, digest, template if _any_values(terms) else ""),
-            effect=effect_of(preview if preview is not None else _known(operation), terms),
+            effect=effect_of(
+                preview if preview is not None else _known(operation),
+                terms,
+                writes_rows=operation.writes_rows,
+            ),
             policy=DecidingRule(name=rule.policy, rule=rule.rule, rule_hash=rule.hash),
             approvers=tuple(_approver(entry) for entry in terms.approvers),
             escalation=tuple(

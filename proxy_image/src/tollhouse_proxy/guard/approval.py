@@ -6,6 +6,7 @@ What becomes of a request once it is made is in `requests`, what a client reads 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -147,11 +148,23 @@ class ApprovalDesk:
                     made.append(await self._create(asked, rule, terms, decision))
             for request in made:
                 waiting(request.metadata.name or "", answers.waiting(request))
-            decided = [await self._requests.decided(request, decision) for request in made]
+            decided = await self._all_decided(made, decision)
         except BaseException as error:
             await asyncio.shield(self._requests.withdraw(made, _why_withdrawn(error)))
             raise
         return Granted((*granted.values(), *decided))
+
+    async def _all_decided(
+        self, made: Sequence[ApprovalRequest], decision: NeedsApproval
+    ) -> list[ApprovalRequest]:
+        """Every request approved; the first that is not, whichever it is, ends the waiting for all."""
+        waits = [asyncio.ensure_future(self._requests.decided(request, decision)) for request in made]
+        try:
+            return await asyncio.gather(*waits)
+        finally:
+            for one in waits:
+                one.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _granted_before(self, asked: Asked, decision: NeedsApproval) -> dict[str, ApprovalRequest]:
         """By rule: requests whose grant opens this operation too."""

@@ -202,6 +202,17 @@ async def test_a_token_is_never_taken_along_to_another_address(
         assert elsewhere.asked == []
 
 
+async def test_a_server_that_has_no_active_one_yet_is_asked_again(
+    source: CredentialSource, vault: FakeVault
+) -> None:
+    async def standby(request: web.Request) -> web.StreamResponse:
+        del vault.answers["database/creds"]
+        return web.Response(status=307, headers={"Location": "http://127.0.0.1:1/"})
+
+    vault.answers["database/creds"] = standby
+    assert (await source.acquire()).username == "u1"
+
+
 async def test_a_hanging_vault_costs_the_stated_time_and_no_more(
     source: CredentialSource, vault: FakeVault
 ) -> None:

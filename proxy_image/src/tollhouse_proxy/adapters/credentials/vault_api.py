@@ -234,7 +234,8 @@ def _understood(answer: object, what: str) -> Mapping[str, Any]:
     if status in (202, 204):
         return {}
     if 300 <= status < 400:
-        raise VaultProblem(Trouble.WRONG, "redirects to another address; name the active one instead")
+        # A standby does, and so does a server that has only just started and has no active one yet.
+        raise VaultProblem(Trouble.BUSY, "redirects to another address; name the active one instead")
     raise VaultProblem(Trouble.BUSY, f"answers {what} with something that is not Vault's")
 
 

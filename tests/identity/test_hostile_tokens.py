@@ -3,137 +3,34 @@
 from __future__ import annotations
 
 import base64
-import hmac
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from joserfc.jwk import OctKey
 
+from kit.forged_tokens import (
+    Forge,
+    bare_signature,
+    der,
+    embedded,
+    encoded_as,
+    header_json,
+    high_r,
+    hmac_with_public_key,
+    json_with,
+    later,
+    own_key,
+    part,
+    trailing_bits,
+    unsigned,
+    whole,
+    with_claims,
+    with_header,
+)
 from kit.gate import Gate
-from kit.tokens import SigningKey, b64, signing_key
+from kit.tokens import b64
 from tollhouse_core.secret import Secret
 from tollhouse_identity.checks import CLAIMS, HEADER, SERVICE_ACCOUNT
 from tollhouse_proxy.ports.identity import NotProven
-
-Forge = Callable[[Gate], str]
-
-
-def with_claims(**changes: Any) -> Forge:
-    return lambda gate: gate.token(**changes)
-
-
-def with_header(**changes: object) -> Forge:
-    return lambda gate: gate.token(header=changes)
-
-
-def later(name: str, seconds: float) -> Forge:
-    """The claim `name` set to so many seconds from now."""
-
-    def forge(gate: Gate) -> str:
-        changes: dict[str, Any] = {name: gate.clock.now().timestamp() + seconds}
-        return gate.token(**changes)
-
-    return forge
-
-
-def json_with(replaced: str, by: str) -> Forge:
-    """The honest payload's JSON text with a piece replaced, then signed."""
-
-    def forge(gate: Gate) -> str:
-        text = json.dumps(gate.claims())
-        assert replaced in text
-        return gate.issuer.keys[0].sign(text.replace(replaced, by, 1).encode("utf-8", "surrogatepass"))
-
-    return forge
-
-
-def encoded_as(codec: str, prefix: bytes = b"") -> Forge:
-    return lambda gate: gate.issuer.keys[0].sign(prefix + json.dumps(gate.claims()).encode(codec))
-
-
-def with_bytes(change: Callable[[bytes], bytes]) -> Forge:
-    return lambda gate: gate.issuer.keys[0].sign(change(json.dumps(gate.claims()).encode()))
-
-
-def header_json(text: str) -> Forge:
-    return lambda gate: gate.issuer.keys[0].sign(gate.claims(), text.encode())
-
-
-def part(index: int, change: Callable[[str], str]) -> Forge:
-    """The honest token with one of its parts changed."""
-
-    def forge(gate: Gate) -> str:
-        parts = gate.token().split(".")
-        parts[index] = change(parts[index])
-        return ".".join(parts)
-
-    return forge
-
-
-def whole(change: Callable[[str], str]) -> Forge:
-    return lambda gate: change(gate.token())
-
-
-def unsigned(algorithm: str) -> Forge:
-    return lambda gate: ".".join(
-        [b64(json.dumps({"alg": algorithm}).encode()), gate.token().split(".")[1], ""]
-    )
-
-
-def bare_signature(make: Callable[[Gate, bytes], bytes], **header: object) -> Forge:
-    """A token whose signature is whatever `make` says of the signed text."""
-
-    def forge(gate: Gate) -> str:
-        head = {"alg": "ES256", "kid": gate.issuer.keys[0].kid, **header}
-        text = f"{b64(json.dumps(head).encode())}.{b64(json.dumps(gate.claims()).encode())}"
-        return f"{text}.{b64(make(gate, text.encode()))}"
-
-    return forge
-
-
-def hmac_with_public_key(how: str) -> Forge:
-    def make(gate: Gate, text: bytes) -> bytes:
-        key = gate.issuer.keys[0]
-        secret = json.dumps(key.public()).encode() if how == "jwk" else key.key.as_pem(private=False)
-        return hmac.digest(secret, text, "sha256")
-
-    return bare_signature(make, alg="HS256")
-
-
-def trailing_bits(text: str) -> str:
-    """Another spelling of the same bytes: the unused bits of the last character set."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    return text[:-1] + alphabet[alphabet.index(text[-1]) | 1]
-
-
-def own_key(gate: Gate) -> SigningKey:
-    return signing_key("ES256", "mallory")
-
-
-def embedded(gate: Gate, **header: object) -> str:
-    return own_key(gate).sign(gate.claims(), {"kid": gate.issuer.keys[0].kid, **header})
-
-
-def right(gate: Gate, text: bytes) -> bytes:
-    return gate.issuer.keys[0].signature(text)
-
-
-def high_r(gate: Gate, text: bytes) -> bytes:
-    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-    return order.to_bytes(32, "big") * 2
-
-
-def der(gate: Gate, text: bytes) -> bytes:
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    private: Any = serialization.load_pem_private_key(gate.issuer.keys[0].key.as_pem(private=True), None)
-    found: bytes = private.sign(text, ec.ECDSA(hashes.SHA256()))
-    return found
-
 
 deep = "[" * 40 + "]" * 40
 
@@ -355,58 +252,6 @@ async def test_no_hostile_token_makes_the_issuer_be_asked_again_and_again(gate: 
         with pytest.raises(NotProven):
             await gate.prover.prove(Secret(forge(gate)))
     assert gate.issuer.fetched <= 2
-
-
-@pytest.mark.parametrize("bits", [1024, 1536])
-async def test_a_weak_rsa_key_verifies_nothing(bits: int, gate: Gate) -> None:
-    weak = signing_key("RS256", f"weak-{bits}", bits)
-    gate.issuer.keys.append(weak)
-    with pytest.raises(NotProven, match="does not publish"):
-        await gate.prove(gate.token(weak))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"use": "enc"},
-        {"key_ops": ["sign"]},
-        {"key_ops": "verify"},
-        {"alg": "ES384"},
-        {"alg": "RSA-OAEP"},
-        {"crv": "P-384"},
-        {"crv": "secp256k1"},
-        {"kty": "oct"},
-        {"d": "AAAA"},
-        {"x": "AAAA"},
-        {"y": None},
-        {"x": 7},
-    ],
-    ids=str,
-)
-async def test_a_key_is_used_for_nothing_it_does_not_say(changes: dict[str, object], gate: Gate) -> None:
-    gate.issuer.key_set = {"keys": [gate.issuer.keys[0].public(**changes)]}
-    with pytest.raises(NotProven, match="does not publish"):
-        await gate.prove()
-
-
-async def test_two_keys_of_one_name_are_no_answer(gate: Gate) -> None:
-    gate.issuer.keys.append(SigningKey(signing_key("ES256", "other").key, "ES256", "key-1"))
-    with pytest.raises(NotProven, match="which of its issuer's keys"):
-        await gate.prove()
-
-
-async def test_a_token_without_kid_needs_a_single_usable_key(gate: Gate) -> None:
-    gate.issuer.keys.append(signing_key("ES256", "other"))
-    with pytest.raises(NotProven, match="which of its issuer's keys"):
-        await gate.prove(gate.token(header={"kid": None}))
-
-
-async def test_a_symmetric_key_in_the_key_set_verifies_nothing(gate: Gate) -> None:
-    secret = OctKey.generate_key(256)
-    gate.issuer.key_set = {"keys": [{**secret.as_dict(private=True), "kid": "key-1"}]}
-    forged = bare_signature(lambda _, text: hmac.digest(secret.raw_value, text, "sha256"), alg="HS256")
-    with pytest.raises(NotProven, match="algorithm"):
-        await gate.prover.prove(Secret(forged(gate)))
 
 
 async def test_every_check_is_the_reason_some_hostile_token_is_refused_for(gate: Gate) -> None:

@@ -4,38 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
-from kit.guard_world import (
-    DELETE_NEEDS,
-    READ_ORDERS,
-    World,
-    delete,
-    no_facts,
-    policy_document,
-    select,
-    session,
-)
-from tollhouse_core.api.approval_request import Decision, Phase
+from kit.guard_world import READ_ORDERS, World, no_facts, policy_document, select, session
+from kit.verdicts import awaited, judged
 from tollhouse_core.decision import Permitted, Refusal, Refused
 from tollhouse_core.identity import Identity, Proof
-from tollhouse_proxy.guard.session import SessionJudge
 from tollhouse_proxy.ports.judging import Completion, Outcome, SessionNotAllowed
-from tollhouse_proxy.protocols.postgres.anything import ANYTHING
-
-
-def judged(world: World, judge: SessionJudge, operation: Any) -> Permitted | Refused:
-    verdict = judge.judge(operation, no_facts, world.waiting)
-    assert isinstance(verdict, Permitted | Refused)
-    return verdict
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 def test_without_a_bundle_nobody_gets_a_session() -> None:
@@ -194,7 +170,7 @@ def test_facts_are_asked_for_only_when_a_rule_mentions_them() -> None:
     world.apply(policy_document(READ_ORDERS, big))
     verdict = world.open().judge(select(), rows, world.waiting)
     assert not isinstance(verdict, Permitted | Refused)
-    refused = asyncio.run(_awaited(verdict))
+    refused = asyncio.run(awaited(verdict))
     assert isinstance(refused, Refused)
     assert refused.rule.rule == "big"
     assert asked == [frozenset({"estimatedRows"})]
@@ -209,214 +185,4 @@ def test_a_fact_that_cannot_be_found_counts_as_the_stricter_outcome() -> None:
     world = World(policy_document(READ_ORDERS, big))
     verdict = world.open().judge(select(), no_facts, world.waiting)
     assert not isinstance(verdict, Permitted | Refused)
-    assert isinstance(asyncio.run(_awaited(verdict)), Refused)
-
-
-async def _awaited(verdict: Any) -> Any:
-    return await verdict
-
-
-async def test_a_delete_waits_and_runs_once_approved() -> None:
-    world = World(policy_document(READ_ORDERS, DELETE_NEEDS))
-    judge = world.open()
-    task = asyncio.ensure_future(_awaited(judge.judge(delete(), no_facts, world.waiting)))
-    await until(lambda: world.waits)
-    name, words = world.waits[0]
-    assert name in words
-    assert "group managers" in words
-    await world.approvals.vote(name, "alice", ["managers"], Decision.APPROVED, world.clock.now())
-    verdict = await task
-    assert isinstance(verdict, Permitted)
-    assert world.approvals.requests[name].status.phase is Phase.USED
-    assert world.sink.kinds() == [
-        "SessionOpened",
-        "ApprovalRequested",
-        "ApprovalResolved",
-        "OperationDecided",
-    ]
-    assert world.sink.events[-1].data["request"] == name
-    again = asyncio.ensure_future(_awaited(judge.judge(delete(), no_facts, world.waiting)))
-    await until(lambda: len(world.waits) == 2)
-    assert world.waits[1][0] != name
-    again.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await again
-
-
-@pytest.mark.parametrize(
-    ("by", "groups"), [("mallory", ["developers"]), ("triage", ["managers"])], ids=["outsider", "requester"]
-)
-async def test_a_vote_that_does_not_count_opens_nothing(by: str, groups: list[str]) -> None:
-    world = World(policy_document(READ_ORDERS, DELETE_NEEDS))
-    task = asyncio.ensure_future(_awaited(world.open().judge(delete(), no_facts, world.waiting)))
-    await until(lambda: world.waits)
-    name = world.waits[0][0]
-    await world.approvals.vote(name, by, groups, Decision.APPROVED, world.clock.now())
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert not task.done()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert world.approvals.requests[name].status.phase is Phase.WITHDRAWN
-
-
-async def test_a_forged_status_opens_nothing() -> None:
-    world = World(policy_document(READ_ORDERS, DELETE_NEEDS))
-    task = asyncio.ensure_future(_awaited(world.open().judge(delete(), no_facts, world.waiting)))
-    await until(lambda: world.waits)
-    request = world.approvals.requests[world.waits[0][0]]
-    await world.approvals.set_phase(request, Phase.APPROVED, "trust me")
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert not task.done()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
-async def test_a_denial_is_told_with_its_reason() -> None:
-    world = World(policy_document(READ_ORDERS, DELETE_NEEDS))
-    task = asyncio.ensure_future(_awaited(world.open().judge(delete(), no_facts, world.waiting)))
-    await until(lambda: world.waits)
-    name = world.waits[0][0]
-    await world.approvals.vote(name, "alice", ["managers"], Decision.DENIED, world.clock.now())
-    verdict = await task
-    assert isinstance(verdict, Refused)
-    assert verdict.refusal is Refusal.DENIED
-    assert verdict.request == name
-    assert "because" in verdict.message
-
-
-async def test_a_policy_that_denies_meanwhile_wins_over_the_approval() -> None:
-    world = World(policy_document(READ_ORDERS, DELETE_NEEDS))
-    task = asyncio.ensure_future(_awaited(world.open().judge(delete(), no_facts, world.waiting)))
-    await until(lambda: world.waits)
-    name = world.waits[0][0]
-    never = {"name": "never", "deny": {"sql": {"access": ["Delete"], "tables": ["*"]}}}
-    world.apply(policy_document(READ_ORDERS, DELETE_NEEDS, never))
-    await world.approvals.vote(name, "alice", ["managers"], Decision.APPROVED, world.clock.now())
-    verdict = await task
-    assert isinstance(verdict, Refused)
-    assert verdict.rule.rule == "never"
-    assert world.approvals.requests[name].status.phase is Phase.WITHDRAWN
-
-
-async def test_a_changed_rule_voids_the_approval_and_an_unrelated_edit_does_not() -> None:
-    for change, survives in (("other", True), ("same", False)):
-        world = World(policy_document(READ_ORDERS, DELETE_NEEDS))
-        task = asyncio.ensure_future(_awaited(world.open().judge(delete(), no_facts, world.waiting)))
-        await until(lambda world=world: world.waits)
-        name = world.waits[0][0]
-        if change == "other":
-            world.apply(policy_document(READ_ORDERS, DELETE_NEEDS), policy_document(READ_ORDERS, name="more"))
-        else:
-            edited = {**DELETE_NEEDS, "requireApproval": {**DELETE_NEEDS["requireApproval"]}}
-            edited["requireApproval"]["approvers"] = [{"group": "directors"}]
-            world.apply(policy_document(READ_ORDERS, edited))
-        await world.approvals.vote(name, "alice", ["managers"], Decision.APPROVED, world.clock.now())
-        verdict = await task
-        assert isinstance(verdict, Permitted if survives else Refused)
-
-
-async def test_of_two_that_saw_one_approval_exactly_one_runs_it() -> None:
-    fail_fast = {
-        **DELETE_NEEDS,
-        "requireApproval": {**DELETE_NEEDS["requireApproval"], "whileWaiting": "FailFast"},
-    }
-    world = World(policy_document(READ_ORDERS, fail_fast))
-    one, other = world.open(1), world.open(2)
-    pending = await _awaited(one.judge(delete(), no_facts, world.waiting))
-    assert isinstance(pending, Refused)
-    assert pending.refusal is Refusal.PENDING
-    still = await _awaited(one.judge(delete(), no_facts, world.waiting))
-    assert still.request == pending.request
-    await world.approvals.vote(pending.request, "alice", ["managers"], Decision.APPROVED, world.clock.now())
-    different = await _awaited(one.judge(delete(8), no_facts, world.waiting))
-    assert isinstance(different, Refused)
-    verdicts = await asyncio.gather(
-        _awaited(one.judge(delete(), no_facts, world.waiting)),
-        _awaited(other.judge(delete(), no_facts, world.waiting)),
-    )
-    assert sum(isinstance(verdict, Permitted) for verdict in verdicts) == 1
-
-
-async def test_a_deleted_request_is_no_approval() -> None:
-    world = World(policy_document(READ_ORDERS, DELETE_NEEDS))
-    task = asyncio.ensure_future(_awaited(world.open().judge(delete(), no_facts, world.waiting)))
-    await until(lambda: world.waits)
-    await world.approvals.delete(world.waits[0][0])
-    verdict = await task
-    assert isinstance(verdict, Refused)
-    assert "deleted" in verdict.message
-
-
-OPEN = (
-    {
-        "name": "tables",
-        "allow": {
-            "sql": {
-                "access": ["Select", "Insert", "Update", "Delete", "Truncate"],
-                "tables": ["*", "pg_catalog.*", "information_schema.*", "pg_toast.*"],
-            }
-        },
-    },
-    {"name": "commands", "allow": {"sql": {"commands": ["*"]}}},
-    {
-        "name": "functions",
-        "allow": {
-            "sql": {"functions": ["*", "pg_catalog.*", "information_schema.*"]},
-        },
-    },
-)
-CLOSING: list[dict[str, Any]] = [
-    {"name": "no", "deny": {"sql": {"access": ["Select"], "tables": ["payroll"]}}},
-    {"name": "no", "deny": {"sql": {"commands": ["DROP TABLE"]}}, "mode": "Shadow"},
-    {**DELETE_NEEDS},
-    {"name": "no", "mask": {"columns": ["people.email"], "with": {"redact": {}}}},
-    {"name": "no", "mask": {"content": ["PaymentCard"], "with": {"redact": {}}}},
-    {"name": "no", "filter": {"tables": ["orders"], "where": "id > 0"}},
-]
-
-
-def test_whom_only_allows_speak_of_and_who_may_do_anything_is_bound_by_nothing() -> None:
-    assert World(policy_document(*OPEN)).open().unbound(ANYTHING)
-
-
-@pytest.mark.parametrize("closing", CLOSING, ids=lambda rule: next(key for key in rule if key != "name"))
-def test_any_rule_that_takes_something_back_binds(closing: dict[str, Any]) -> None:
-    assert not World(policy_document(*OPEN, closing)).open().unbound(ANYTHING)
-
-
-@pytest.mark.parametrize("left_out", OPEN, ids=lambda rule: rule["name"])
-def test_so_does_a_kind_of_access_that_is_not_open(left_out: dict[str, Any]) -> None:
-    assert (
-        not World(policy_document(*(rule for rule in OPEN if rule is not left_out))).open().unbound(ANYTHING)
-    )
-
-
-@pytest.mark.parametrize("tables", [["public.*"], ["a*", "b*"], ["*.orders"], ["*"]])
-def test_so_do_tables_that_are_not_open(tables: list[str]) -> None:
-    some = {"name": "tables", "allow": {"sql": {**OPEN[0]["allow"]["sql"], "tables": tables}}}
-    assert not World(policy_document(some, *OPEN[1:])).open().unbound(ANYTHING)
-
-
-@pytest.mark.parametrize(
-    "when",
-    [
-        "operation.hasWhere",
-        'operation.action != "DROP TABLE"',
-        '!operation.tables.exists(t, t == "public.payroll")',
-        '!operation.accesses.exists(a, a.object.startsWith("public.pay"))',
-    ],
-)
-def test_what_is_open_on_a_condition_is_not_open(when: str) -> None:
-    rules = [{**OPEN[0], "when": when}, *OPEN[1:]]
-    assert not World(policy_document(*rules)).open().unbound(ANYTHING)
-
-
-def test_without_a_bundle_everybody_is_bound() -> None:
-    world = World(policy_document(*OPEN))
-    judge = world.open()
-    world.apply()
-    assert not judge.unbound(ANYTHING)
+    assert isinstance(asyncio.run(awaited(verdict)), Refused)

@@ -1,0 +1,71 @@
+"""What a decision says to people."""
+
+from __future__ import annotations
+
+from kit.judging import APPROVE, READ, judge
+from kit.policies import bundle_of, command, table
+from tollhouse_core.decision import Deny
+from tollhouse_core.operation import Access, AccessKind, Verb
+
+
+def test_of_two_denies_the_first_by_name_is_the_one_told() -> None:
+    rules = """
+    - {name: b, deny: {sql: {commands: [VACUUM]}}}
+    - {name: a, deny: {sql: {commands: ["*"]}}}
+    """
+    decision = judge(bundle_of(rules), command("VACUUM"))
+    assert isinstance(decision, Deny)
+    assert decision.rule.rule == "a"
+    assert decision.message == "denied by policy agents, rule a"
+
+
+def test_a_deny_says_policy_rule_and_its_own_message() -> None:
+    bundle = bundle_of('[{name: never, deny: {sql: {commands: ["DROP *"]}, message: Ask the data team.}}]')
+    decision = judge(bundle, command("DROP TABLE", "public", "orders"))
+    assert isinstance(decision, Deny)
+    assert decision.message == "denied by policy agents, rule never: Ask the data team."
+
+
+def test_what_cannot_be_judged_is_named_where_it_has_a_name() -> None:
+    bundle = bundle_of("- {allow: {sql: {functions: ['*']}}}")
+    access = Access(Verb.UNKNOWN, AccessKind.OPAQUE, "function pg_catalog.query_to_xml")
+    decision = judge(bundle, access)
+    assert isinstance(decision, Deny)
+    assert "function pg_catalog.query_to_xml cannot be judged" in decision.message
+
+
+def test_what_has_no_name_is_refused_in_words_too() -> None:
+    for nameless in ("", "Opaque"):
+        decision = judge(bundle_of(READ), Access(Verb.UNKNOWN, AccessKind.OPAQUE, nameless))
+        assert isinstance(decision, Deny)
+        assert decision.message.startswith("denied: part of this operation was not understood")
+
+
+def test_the_hint_says_what_would_be_allowed_what_is_alike_first() -> None:
+    bundle = bundle_of("[{allow: {sql: {commands: [VACUUM]}}}]", READ, APPROVE)
+    decision = judge(bundle, table("Select", "secrets"))
+    assert isinstance(decision, Deny)
+    assert decision.hint == (
+        "Allowed: Select on orders, customers; Delete on * (with approval); commands VACUUM."
+    )
+
+
+def test_a_hint_is_bounded() -> None:
+    names = ", ".join(f"table_number_{number}" for number in range(200))
+    decision = judge(
+        bundle_of(f"[{{allow: {{sql: {{access: [Select], tables: [{names}]}}}}}}]"), table("Select", "x")
+    )
+    assert isinstance(decision, Deny)
+    assert len(decision.hint) < 500
+
+
+def test_names_that_a_client_chose_cannot_lie_in_a_message() -> None:
+    decision = judge(bundle_of(READ), table("Select", "public.or\u202ed\ners"))
+    assert isinstance(decision, Deny)
+    assert "or\\u{202e}d\\u{a}ers" in decision.message
+
+
+def test_every_decision_names_the_revision() -> None:
+    bundle = bundle_of(READ, APPROVE)
+    for access in (table("Select", "orders"), table("Select", "x"), table("Delete", "orders")):
+        assert judge(bundle, access).revision == bundle.revision

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
-from tollhouse_proxy.protocols.postgres.sql import CATALOG_QUERIES, FINGERPRINT_QUERY, SNAPSHOT_QUERY
+from tollhouse_proxy.protocols.postgres.sql import CATALOG_QUERIES, SIGNS_QUERY, SNAPSHOT_QUERY
 from tollhouse_proxy.protocols.postgres.wire import backend, frontend
 from tollhouse_proxy.protocols.postgres.wire.backend import (
     CommandComplete,
@@ -19,6 +19,7 @@ from tollhouse_proxy.protocols.postgres.wire.backend import (
 from tollhouse_proxy.protocols.postgres.wire.body import message
 from tollhouse_proxy.protocols.postgres.wire.framing import Framer
 
+_OF_SESSION = 7
 CATALOG = Path(__file__).parents[1] / "proxy/postgres/sql/shop_catalog.json"
 _COLUMN = backend.Field(b"c", 0, 0, 25, -1, -1, 0)
 _DESCRIBED = RowDescription((_COLUMN,)).encode()
@@ -138,14 +139,10 @@ class PretendServer:
     def _told(self, text: str) -> list[list[str | None]] | None:
         """What it says of itself."""
         state = f"{self.version}/{self.path}"
-        fixed = {
-            "SHOW search_path": self.path,
-            "SHOW transaction_isolation": "read committed",
-            SNAPSHOT_QUERY.strip(): state,
-            FINGERPRINT_QUERY.strip(): state,
-        }
-        if text.strip() in fixed:
-            return [[fixed[text.strip()]]]
+        if text.strip() == SNAPSHOT_QUERY.strip():
+            return [[state]]
+        if text.strip() == SIGNS_QUERY.strip():
+            return [[self.path, "read committed", state, None, *self._session()[0], state]]
         for name, query in CATALOG_QUERIES.items():
             if query.strip() == text.strip():
                 return self._session() if name == "session" else self.catalog[name]
@@ -153,7 +150,8 @@ class PretendServer:
 
     def _session(self) -> list[list[str | None]]:
         [row] = self.catalog["session"]
-        return [[json.dumps(["pg_catalog", *self.path.replace(" ", "").split(",")]), *row[1:]]]
+        path = json.dumps(["pg_catalog", *self.path.replace(" ", "").split(",")])
+        return [[path, *row[1:], *[None] * (_OF_SESSION - len(row))]]
 
     @staticmethod
     def _rows(rows: list[list[str | None]], *, described: bool) -> Iterator[bytes]:

@@ -32,6 +32,7 @@ from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.served import Asks, Served
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.session_settings import may_set, split_path
+from tollhouse_proxy.protocols.postgres.sql.signs import Signs
 from tollhouse_proxy.protocols.postgres.sql.statement import (
     Edit,
     EffectKind,
@@ -135,8 +136,10 @@ DIALECT = Dialect(
     scanner=lambda obligations: None,
     may_set=may_set,
     split_path=split_path,
-    session="session?",
-    fingerprint="fingerprint?",
+    signs="signs?",
+    told=lambda row: Signs(
+        row[0] or "", row[1] or "", row[2] or "", written=False, session=row[3:4], fingerprint=row[4:]
+    ),
     snapshot="snapshot?",
 )
 
@@ -282,26 +285,23 @@ class Transcript:
             if not texts:
                 return asked
             asked += sum("statement_timeout" not in text for text in texts)
-            answers = [_looked(self._answer(text)) for text in texts]
-            self.backend(*answers, *([ReadyForQuery(status).encode()] if synced else []))
+            answers = [_looked(*self._answer(text)) for text in texts]
+            self.backend(message(b"3"), *answers, *([ReadyForQuery(status).encode()] if synced else []))
 
-    def _answer(self, text: str) -> str:
+    def _answer(self, text: str) -> tuple[str, ...]:
         known = {
-            "SHOW search_path": self.path,
-            "SHOW transaction_isolation": self.isolation,
-            "fingerprint?": self.fingerprint,
-            "snapshot?": f"s-{self.fingerprint}",
+            "signs?": (self.path, self.isolation, f"s-{self.fingerprint}", "session", self.fingerprint),
+            "snapshot?": (f"s-{self.fingerprint}",),
         }
-        return known.get(text, f"rows of {text} at {self.fingerprint}")
+        return known.get(text, (f"rows of {text} at {self.fingerprint}",))
 
 
-def _looked(value: str) -> bytes:
+def _looked(*values: str) -> bytes:
     return b"".join(
         (
-            message(b"3"),
             message(b"1"),
             message(b"2"),
-            DataRow((value.encode(),)).encode(),
+            DataRow(tuple(value.encode() for value in values)).encode(),
             CommandComplete("SELECT 1").encode(),
             message(b"3"),
             message(b"3"),

@@ -11,6 +11,7 @@ from tollhouse_proxy.protocols.postgres.apart import Apart
 from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.sql.consequences import Consequences
 from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row, Rows
+from tollhouse_proxy.protocols.postgres.sql.signs import Signs
 from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, SessionSettings, Statement
 
 
@@ -35,8 +36,10 @@ class Dialect:
     understand(text, catalog, settings) -> statements; raises NotUnderstood.
     split(text) -> (text, character offset) of each statement.
     rewrite(statement, obligations) -> what is sent; raises CannotRewrite.
-    renewal(older snapshot or None, row of `session`, row of `fingerprint`, snapshot id, whether the older
-    snapshot is of the same session) -> how today's is read.
+    signs: a query of one row; told(that row) -> what the backend says of itself and of its catalog.
+    snapshot: a query of one row that is the same as long as nobody has changed anything.
+    renewal(older snapshot or None, the signs' row of the session and of the fingerprint, snapshot id, whether
+    the older snapshot is of the same session) -> how today's is read.
     scanner(obligations) -> masks content in text that goes out; None where there is none.
     constants(statement) -> where in its text (bytes) constants begin on whose values nothing hangs that was
     found about it; empty where that is not certain.
@@ -52,8 +55,8 @@ class Dialect:
     scanner: Callable[[Obligations], Scanner | None]
     may_set: Callable[[str, str | None], bool]
     split_path: Callable[[str], tuple[str, ...]]
-    session: str
-    fingerprint: str
+    signs: str
+    told: Callable[[Row], Signs]
     snapshot: str
     constants: Callable[[Statement], frozenset[int]] = lambda _: frozenset()
     consequences: Callable[[Statement], Consequences] = lambda _: Consequences("it is not understood")

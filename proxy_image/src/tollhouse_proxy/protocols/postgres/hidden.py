@@ -42,21 +42,29 @@ def ask(
     stopped them. Nothing may be owed."""
     hidden = Hidden(done, counts=counts)
     in_pipeline = state.open_pipeline
-    for question in questions:
-        parse = Parse(RESERVED, question.text.encode(), question.types)
-        bind = Bind(RESERVED, RESERVED, question.formats, question.values)
-        for message, kind in (
-            (FORGET, Kind.CLOSE),
-            (parse.encode(), Kind.PARSE),
-            (bind.encode(), Kind.BIND),
-            (Execute(RESERVED).encode(), Kind.EXECUTE),
-            (Close("P", RESERVED).encode(), Kind.CLOSE),
-            (FORGET, Kind.CLOSE),
-        ):
-            hidden.last = Owed(kind, hidden=hidden)
-            state.send(message, hidden.last)
+    # What failed half-way before may have left its statement behind; those that follow find it forgotten.
+    messages = [(FORGET, Kind.CLOSE), *(one for question in questions for one in _messages(question))]
+    for message, kind in messages:
+        hidden.last = Owed(kind, hidden=hidden)
+        state.send(message, hidden.last)
     if in_pipeline:
         state.flush()
         return
     hidden.last = Owed(Kind.SYNC, hidden=hidden)
     state.send(SYNC_MESSAGE, hidden.last)
+
+
+_EXECUTE = Execute(RESERVED).encode()
+_CLOSE = Close("P", RESERVED).encode()
+
+
+def _messages(question: Question) -> tuple[tuple[bytes, Kind], ...]:
+    parse = Parse(RESERVED, question.text.encode(), question.types)
+    bind = Bind(RESERVED, RESERVED, question.formats, question.values)
+    return (
+        (parse.encode(), Kind.PARSE),
+        (bind.encode(), Kind.BIND),
+        (_EXECUTE, Kind.EXECUTE),
+        (_CLOSE, Kind.CLOSE),
+        (FORGET, Kind.CLOSE),
+    )

@@ -23,7 +23,7 @@ from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
-from tollhouse_proxy.protocols.postgres.sql.sections import Base
+from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
@@ -32,7 +32,6 @@ from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 CHECK_EVERY_SECONDS = 1.0
 _UNKNOWN = -1
-_PATH = "SHOW search_path"
 _AWAY = {
     "statement_timeout": "0",
     # Whoever drops what is being read may wait for us: we give up before the server looks for a deadlock
@@ -55,7 +54,6 @@ _SET_BACK = "SELECT " + ", ".join(
     f"pg_catalog.set_config('{name}', pg_catalog.current_setting('_tollhouse.{name}'), true)"
     for name in _AWAY
 )
-_ISOLATION = "SHOW transaction_isolation"
 _SEES_CHANGES = frozenset({"read committed", "read uncommitted"})
 _NAMES_NOTHING = re.compile(
     rb"\s*(?:abort|begin|commit|end|release|reset|rollback|savepoint|set|show|start)\b[^;]*;?\s*",
@@ -94,7 +92,7 @@ class Upkeep:
         self._checked = float("-inf")
         self._snapshot = ""
         self._key = ("", "", "")
-        self._told: tuple[Any, Any] = ((), ())
+        self._told: tuple[Row, Row] = ((), ())
         """What the backend said last of the session, and the fingerprint."""
         self._taken = ""
         self._written = False
@@ -104,6 +102,7 @@ class Upkeep:
         self._under_way = False
         self._generation = self._asked_in = _UNKNOWN
         self._own = True
+        self._fixed = False
         self._loose = True
         self._tries = 0
         self.catalog: Any = None
@@ -241,31 +240,28 @@ class Upkeep:
         state.dirty = False
         self._asked_in = self._shelf.generation
         moved = self._generation not in {_UNKNOWN, self._asked_in}
-        fixed = state.queried and (state.status == "T" or state.open_pipeline)
+        self._fixed = moved and state.queried and (state.status == "T" or state.open_pipeline)
         state.queried = True
-        signs = [_PATH, self._dialect.snapshot, self._dialect.session, self._dialect.fingerprint]
-        if moved and fixed:
-            signs.append(_ISOLATION)
-        self._begin_unhurried(signs, self._compare_signs)
+        self._begin_unhurried([self._dialect.signs], self._compare_signs)
 
     def _compare_signs(self, results: list[Any]) -> None:
         if not all(results):
             raise ProtocolError("the backend answered a question of ours with no row")
-        path, snapshot, session, fingerprint, *isolation = results
+        signs = self._dialect.told(results[0][0])
         state = self._state
         in_transaction = state.status == "T" or state.open_pipeline
-        if isolation and _single(isolation[0]) not in _SEES_CHANGES:
+        if self._fixed and signs.isolation not in _SEES_CHANGES:
             if not state.judge.unbound(ANYTHING):
                 state.dirty = state.dirty or self._own
                 self._failure = CatalogUnreadable(_moved_since(_MOVED), own=True)
                 return
             # What it sees is out of date, and no decision hangs on it; nobody else is to stand on it.
             state.private = True
-        self.settings = replace(self.settings, search_path=self._dialect.split_path(_single(path)))
-        self._snapshot = self._taken = _single(snapshot)
-        self._written = any(value is not None for value in snapshot[0][1:])
-        self._told = session[0], fingerprint[0]
-        self._key = (self.settings.database, repr(session), repr(fingerprint))
+        self.settings = replace(self.settings, search_path=self._dialect.split_path(signs.path))
+        self._snapshot = self._taken = signs.snapshot
+        self._written = signs.written
+        self._told = signs.session, signs.fingerprint
+        self._key = (self.settings.database, repr(signs.session), repr(signs.fingerprint))
         state.private = state.private or (self._own and in_transaction)
         found = self._shelf.get(self._key)
         if found is not None:

@@ -12,6 +12,7 @@ from .consequences import Consequences, consequences
 from .guards import OUTSIDE_FILTER
 from .masks import MaskKeys
 from .rewrite import rewrite
+from .signs import SIGNS_QUERY, Signs
 from .statement import (
     CannotRewrite,
     Edit,
@@ -28,6 +29,7 @@ __all__ = [
     "CATALOG_QUERIES",
     "FINGERPRINT_QUERY",
     "OUTSIDE_FILTER",
+    "SIGNS_QUERY",
     "SNAPSHOT_QUERY",
     "CannotRewrite",
     "Catalog",
@@ -39,6 +41,7 @@ __all__ = [
     "Rewritten",
     "SessionEffect",
     "SessionSettings",
+    "Signs",
     "Statement",
     "consequences",
     "rewrite",

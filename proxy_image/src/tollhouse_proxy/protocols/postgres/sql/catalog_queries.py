@@ -64,10 +64,14 @@ class Query:
         return _UNDER_EMPTY_PATH.format(body=body).strip() if self.printed else body
 
     def newer(self, since: str) -> str:
-        """How many rows there are, before each row that is newer (one row of NULLs where there is none)."""
+        """How many rows there are, before each row that is newer (one row of NULLs where there is none); rows
+        without a key are not counted: NULL is before each of them."""
+        body = self.whole(self.recent.format(since=Since(since)))
+        if not self.keyed:
+            return f"SELECT NULL::text, body.* FROM ({body}) AS body"
         return (
             f"SELECT total.n::text, body.* FROM (SELECT pg_catalog.count(*) AS n {self.source}) AS total\n"
-            f"LEFT JOIN ({self.whole(self.recent.format(since=Since(since)))}) AS body ON true"
+            f"LEFT JOIN ({body}) AS body ON true"
         )
 
     def keys(self) -> str:
@@ -282,30 +286,32 @@ _PARTS: Mapping[str, tuple[str, str]] = {
 PARTS: tuple[str, ...] = ("settings", *_PARTS)
 """What the columns of FINGERPRINT_QUERY speak of, in order."""
 
-# Casting a transaction number is dear: it is done for the entries that are young enough to be the newest.
-# An entry that grows out of that changes the fingerprint, which costs a look and nothing else.
-_YOUNG = "pg_catalog.age(xmin) < 1000000"
+# The newest entry's transaction number, from ages alone: casting the number of every entry is dear. Entries
+# of no age (made by initdb, or frozen by an upgrade) count as none.
+_NOW = "pg_catalog.age('3'::pg_catalog.xid)::bigint"
+_NO_AGE = 2**31 - 1
 
 
 def _part(table: str, condition: str) -> str:
     oids = ", '.', pg_catalog.sum(oid::bigint)" if table == "pg_class" else ""
-    newest = f"pg_catalog.max(xmin::text::bigint) FILTER (WHERE {_YOUNG})"
+    youngest = f"NULLIF(pg_catalog.min(pg_catalog.age(xmin)), {_NO_AGE})"
     return (
-        f"(SELECT pg_catalog.concat(pg_catalog.count(*), '.', {newest}{oids})"
+        f"(SELECT pg_catalog.concat(pg_catalog.count(*), '.', {_NOW} - {youngest}{oids})"
         f" FROM pg_catalog.{table} WHERE {condition})"
     )
 
 
-FINGERPRINT_QUERY = (
-    "SELECT pg_catalog.concat_ws('/', pg_catalog.current_setting('search_path'), current_user),\n  "
+FINGERPRINT_COLUMNS = (
+    "pg_catalog.concat_ws('/', pg_catalog.current_setting('search_path'), current_user),\n  "
     + ",\n  ".join(_part(*part) for part in _PARTS.values())
 )
+FINGERPRINT_QUERY = f"SELECT {FINGERPRINT_COLUMNS}"
 """One row of texts, PARTS: equal rows mean an equal catalog, seen by the same session; an equal text means
 that what it speaks of is equal."""
 
 SNAPSHOT_QUERY = (
     "SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_assigned()::text"
 )
-"""The first column is a gate before FINGERPRINT_QUERY that costs microseconds: as long as its answer is the
+"""The first column is a gate before the fingerprint that costs microseconds: as long as its answer is the
 same and the session itself has run no statement that changes the catalog, no catalog has changed. The second
 is NULL unless the session's transaction has written something."""

@@ -133,3 +133,32 @@ def test_a_document_is_masked_like_each_of_its_strings(document: object, escaped
 def test_a_pattern_that_knows_edges_is_asked_of_each_string() -> None:
     own = ContentScanner([Detector(pattern="^EMP[^x]$")], Redact("-"))
     assert own.scan_json('["EMP1", "xEMP1", "EMP1"]') == '["-", "xEMP1", "-"]'
+
+
+def test_a_document_of_very_many_strings_is_masked_as_a_whole_for_a_pattern_that_knows_edges() -> None:
+    own = ContentScanner([Detector(pattern="^EMP[0-9]$")], Redact("-"))
+    assert own.scan_json(json.dumps(["x"] * 10_000)) == json.dumps(["x"] * 10_000)
+    assert own.scan_json(json.dumps(["x"] * 10_001)) == '"-"'
+
+
+def test_what_is_written_as_an_escape_is_found_beside_characters_json_does_not_allow() -> None:
+    assert scanner().scan_json('["\t\\u0034111 1111 1111 1111"]') == '["\\t[x]"]'
+
+
+def test_what_is_empty_is_no_find() -> None:
+    own = ContentScanner([Detector(pattern="x*")], Redact("-"))
+    assert own.scan("axxb") == "a-b"
+
+
+def test_finds_that_overlap_are_masked_once_and_those_that_touch_each_for_itself() -> None:
+    def shown(*patterns: str) -> str:
+        return ContentScanner([Detector(pattern=one) for one in patterns], Redact("-")).scan("0abcd1")
+
+    assert shown("abc", "bcd") == "0-1"
+    assert shown("abcd", "bc") == "0-1"
+    assert shown("ab", "cd") == "0--1"
+
+
+def test_a_partial_mask_keeps_both_ends_only_of_what_is_longer() -> None:
+    own = ContentScanner([Detector(pattern="[a-zé]+")], Partial(2, 3, "#"))
+    assert own.scan("abcdé 1 abcdéf") == "##### 1 ab#déf"

@@ -23,6 +23,8 @@ from tollhouse_core.masks import (
     Truncate,
     TruncateTo,
 )
+from tollhouse_proxy.kits.content import ContentScanner
+from tollhouse_proxy.protocols.postgres.sql.content_masks import pattern_of
 from tollhouse_proxy.protocols.postgres.sql.masks import token_of
 
 pytestmark = pytest.mark.postgres
@@ -183,7 +185,11 @@ FOUND = [
     ("PaymentCard", "card 4111 1111 1111 1111 and 4111-1111-1111-1112", "card [x] and 4111-1111-1111-1112"),
     ("PaymentCard", "no. 1234 4111111111111111", "no. [x]"),
     ("PaymentCard", "378282246310005", "[x]"),
+    ("PaymentCard", "4111\u00a01111\u20091111\u202f1111", "[x]"),
+    ("PaymentCard", f"a{'0' * 64}b", f"a{'0' * 64}b"),
+    ("PaymentCard", f"a{'0' * 65}b", "a[x]b"),
     ("Email", "write to a.b+c@example.co.uk, or not@", "write to [x], or not@"),
+    ("Email", "an é.1@ü-2.de!", "an [x]!"),
     ("AccessKey", "AKIAIOSFODNN7EXAMPLE in logs", "[x] in logs"),
     ("PrivateKey", "-----BEGIN RSA PRIVATE KEY-----\nMII-x\n-----END RSA PRIVATE KEY-----!", "[x]!"),
     ("Phone", "call +49 30 1234567 now", "call [x] now"),
@@ -200,12 +206,88 @@ def test_content_masks_show_all_but_what_they_find(name: str, text: str, shown: 
     assert seen[0][0] == shown
 
 
-def test_an_own_pattern_that_postgresql_reads_differently_masks_the_whole_value(types: Session) -> None:
+OWN = [
+    (r"EMP-\d{6}", "id EMP-123456 x"),
+    (r"(?i)emp.*?6", "id EMP-123456 x"),
+    (r"\bEMP\d{6}\b", "éEMP123456é xEMP123456 EMP123456_"),
+    (r"\d+", "12 \u0663\u0664"),
+    (r"id\W\d{3}", "idé123 id_123 id-123"),
+    (r"x\S\D", "x\u00a0\u0663 x12 x  "),
+    (r"[\w\s]+7", "é a\t_7 8"),
+    (r"[^\d-]+", "12-3 é4"),
+    (r"(ab|c)[x-z]", "aby cz cq"),
+    (r"\[\d\]\.", "a[1].[2]"),
+    (r"[a-c]{2,3}|^x|y$", "abca xay"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "text"), OWN)
+def test_an_own_pattern_hides_at_the_source_what_it_hides_in_results(
+    pattern: str, text: str, types: Session
+) -> None:
+    own = Detector(pattern=pattern)
+    shown = ContentScanner([own], Redact("-")).scan(text) if pattern_of(own) else "-"
+    lettered = types.connection.execute(
+        "SELECT collname FROM pg_collation WHERE collname IN ('pg_c_utf8', 'und-x-icu', 'C.utf8') LIMIT 1"
+    ).fetchone()
+    with types.connection.transaction(force_rollback=True):
+        if lettered:  # one in which é is a letter
+            types.connection.execute(f'ALTER TABLE types ALTER t TYPE text COLLATE "{lettered[0]}"'.encode())
+        types.connection.execute("DELETE FROM types")
+        types.connection.execute("INSERT INTO types (t) VALUES (%s)", (text,))
+        assert masked(types, "t", Redact("-"), (own,)).fetchall()[0][0] == shown
+
+
+@pytest.mark.parametrize("column", ["i8", "d"])
+def test_a_number_in_which_content_is_found_becomes_null(column: str, types: Session) -> None:
     with types.connection.transaction(force_rollback=True):
         types.connection.execute("DELETE FROM types")
-        types.connection.execute("INSERT INTO types (t) VALUES ('id EMP-123456 x')")
-        assert masked(types, "t", Redact("-"), (Detector(pattern=r"EMP-\d{6}"),)).fetchall()[0][0] == "id - x"
-        assert masked(types, "t", Redact("-"), (Detector(pattern=r"(?i)emp.*?6"),)).fetchall()[0][0] == "-"
+        types.connection.execute("ALTER TABLE types ALTER d TYPE numeric")
+        for number in ("42", "4111111111111111"):
+            types.connection.execute(f"INSERT INTO types ({column}) VALUES ({number})".encode())
+        content = (Detector(DetectorName.PAYMENT_CARD),)
+        assert [row[0] for row in masked(types, column, Redact(), content).fetchall()] == [42, None]
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonb"])
+@pytest.mark.parametrize(
+    ("mask", "shown"), [(Redact("[x]"), "[x]"), (Partial(0, 0), None), (Nullify(), None)]
+)
+def test_a_document_in_which_content_is_found_is_masked_as_a_whole(
+    mask: Mask, shown: str | None, kind: str, types: Session
+) -> None:
+    column = "j" if kind == "json" else "jb"
+    clean, found, hidden = '{"a": "x"}', '{"a": "4111111111111111"}', '{"a": "4\\u003111111111111111"}'
+    with types.connection.transaction(force_rollback=True):
+        types.connection.execute("DELETE FROM types")
+        for text in (clean, found, hidden):
+            types.connection.execute(f"INSERT INTO types ({column}) VALUES (%s)".encode(), (text,))
+        content = (Detector(DetectorName.PAYMENT_CARD),)
+        first, *others = (row[0] for row in masked(types, column, mask, content).fetchall())
+    assert first == {"a": "x"}
+    if isinstance(mask, Partial):
+        assert all(set(one) == {"*"} for one in others)
+    else:
+        assert others == [shown, shown]
+
+
+def test_a_partial_mask_keeps_both_ends_of_what_is_longer(types: Session) -> None:
+    shown = {row[0] for row in masked(types, "t", Partial(1, 2)).fetchall()}
+    assert shown == {"S******12", "", "*", None}
+    assert {row[0] for row in masked(types, "v", Partial(3, 3)).fetchall()} == {"******", "*", None}
+
+
+@pytest.mark.parametrize("column", ["d", "f8"])
+def test_a_token_is_a_number_that_a_double_carries_exactly(column: str, types: Session) -> None:
+    with types.connection.transaction(force_rollback=True):
+        types.connection.execute("DELETE FROM types")
+        types.connection.execute("ALTER TABLE types ALTER d TYPE numeric")
+        types.connection.execute(
+            f"INSERT INTO types ({column}) SELECT n FROM generate_series(1, 40) AS n".encode()
+        )
+        tokens = [row[0] for row in masked(types, column, Token()).fetchall()]
+    assert all(0 <= token < 2**53 for token in tokens)
+    assert max(tokens) > 2**52
 
 
 def test_tokens_are_hmac_sha_256_of_the_text(types: Session) -> None:

@@ -35,20 +35,20 @@ AREAS = {
         ),
         Area(
             "classify",
-            _sql("understand", "reader", "findings", "names", "utility", "commands", "calls", "sensitive")
+            _sql("understand", "reader", "findings", "names", "nodes", "utility", "commands", "calls")
+            + _sql("definitions", "consequences", "schemas", "sensitive", "session_settings", "values")
             + _sql("target_reads", "cascades", "constants", "where"),
             _SQL_TESTS,
         ),
         Area(
             "rewrite",
-            _sql(
-                "rewrite", "binding", "sources", "splice", "filters", "writes", "inserts", "pinned", "guards"
-            ),
+            _sql("rewrite", "binding", "sources", "splice", "tokens", "filters", "pinned", "quoting", "keys")
+            + _sql("writes", "inserts", "guards", "assignments", "merges", "copying", "placing", "unmoved"),
             _SQL_TESTS,
         ),
         Area(
             "mask",
-            _sql("masks", "content_masks") + tuple(sorted((PROXY / "kits").glob("content*.py"))),
+            _sql("masks", "content_masks", "blanks") + tuple(sorted((PROXY / "kits").glob("content*.py"))),
             ("tests/proxy/kits", *_SQL_TESTS, "tests/proxy/postgres/wire/test_content.py"),
         ),
         Area("wire", tuple(sorted((POSTGRES / "wire").glob("*.py"))), _WIRE_TESTS),

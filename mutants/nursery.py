@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import hashlib
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -15,6 +16,7 @@ import importlib.util
 import io
 import os
 import pkgutil
+import secrets
 import signal
 import sys
 import time
@@ -28,6 +30,8 @@ import grimp
 from mutants.areas import ROOT
 
 PACKAGES = ("tollhouse_core", "tollhouse_dialects", "tollhouse_proxy")
+RELEASE = 16
+"""The release of PostgreSQL that mutants are tried with; its server is shared by them all."""
 SURVIVED, KILLED, TIMED_OUT, BROKEN = 0, 1, 2, 3
 
 
@@ -53,22 +57,22 @@ class Nursery:
             importlib.import_module(other)
 
     def share_servers(self, stack: contextlib.ExitStack) -> None:
-        """Starts the servers that tests ask for, once, and lends them to every child."""
-        postgres: Any = importlib.import_module("kit.postgres")
-        running = {}
-        for version in (16,):
-            running[version] = stack.enter_context(postgres.running(version))
-        start = postgres.running
+        """Starts the server that tests ask for, once, and lends it to every child; a database is filled
+        once, and copied for whom asks for the same."""
+        kit: Any = importlib.import_module("kit.postgres")
+        server = stack.enter_context(kit.running(RELEASE))
+        start = kit.running
 
         @contextlib.contextmanager
-        def lent(version: int = 16, **more: Any) -> Iterator[Any]:
-            if version in running and not more:
-                yield running[version]
+        def lent(version: int = RELEASE, **more: Any) -> Iterator[Any]:
+            if version == RELEASE and not more:
+                yield server
             else:
                 with start(version, **more) as own:
                     yield own
 
-        postgres.running = lent
+        kit.running = lent
+        kit.Postgres.create_database = _copying(kit.Postgres.create_database)
 
     def fate(self, path: Path, tree: ast.Module, tests: Sequence[str], seconds: float) -> int:
         """What becomes of a mutant: SURVIVED, KILLED, TIMED_OUT, BROKEN (it cannot be imported)."""
@@ -103,6 +107,20 @@ class Nursery:
         except BaseException:
             return BROKEN
         return KILLED if run(tests) else SURVIVED
+
+
+def _copying(create: Any) -> Any:
+    def create_database(server: Any, name: str | None = None, *, sql: str = "") -> str:
+        if name or not sql:
+            return str(create(server, name, sql=sql))
+        filled = f"filled_{hashlib.sha256(sql.encode()).hexdigest()[:24]}"
+        if not server.value(f"SELECT 1 FROM pg_database WHERE datname = '{filled}'"):
+            create(server, filled, sql=sql)
+        copied = f"kit_{secrets.token_hex(6)}"
+        server.psql(f'CREATE DATABASE "{copied}" TEMPLATE "{filled}"')
+        return copied
+
+    return create_database
 
 
 def run(tests: Sequence[str], plugins: Sequence[object] = ()) -> int:

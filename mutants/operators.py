@@ -119,8 +119,14 @@ def mutants_of(source: str) -> list[Mutant]:
     places = _Places()
     places.visit(ast.parse(source))
     return [
-        Mutant(number, getattr(node, "lineno", 0), what) for number, (node, what) in enumerate(places.found)
+        Mutant(number, getattr(node, "lineno", 0), f"{what}: {_shown(node)}")
+        for number, (node, what) in enumerate(places.found)
     ]
+
+
+def _shown(node: ast.AST) -> str:
+    text = ast.unparse(getattr(node, "test", node)).partition("\n")[0]
+    return text if len(text) <= 70 else f"{text[:70]} ..."
 
 
 def mutated(source: str, number: int) -> ast.Module:

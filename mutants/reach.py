@@ -1,44 +1,66 @@
-"""Which tests touch which lines, and how long they take: found once, by running them all under coverage."""
+"""Which tests touch which lines, and how long they take: found once, by running them all under coverage.
+
+Tests that are run once for each release of PostgreSQL are asked on one of them alone.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
+import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import coverage
 import pytest
 
-from mutants.areas import ROOT, Area
-from mutants.nursery import run
+from mutants.areas import AREAS, ROOT
+from mutants.nursery import RELEASE, run
 
 
 class Reach:
-    """`tests(path, line)`: node ids, quickest first."""
+    """`tests(path, line)`: node ids, those that need no server first, then the quickest."""
 
-    def __init__(self, seconds: dict[str, float], lines: dict[str, dict[str, list[str]]]) -> None:
-        self.seconds = seconds
-        self._lines = lines
+    def __init__(
+        self, seconds: dict[str, float] | None = None, lines: dict[str, dict[str, list[str]]] | None = None
+    ) -> None:
+        self.seconds = seconds or {}
+        self._lines = lines or {}
 
     def tests(self, path: Path, line: int) -> list[str]:
-        found = self._lines.get(str(path.relative_to(ROOT)), {}).get(str(line), [])
-        return sorted(found, key=lambda test: self.seconds.get(test, 1.0))
+        return self._in_order(set(self._lines.get(str(path.relative_to(ROOT)), {}).get(str(line), [])))
 
     def tests_of(self, path: Path) -> list[str]:
-        """Node ids of all that touch a file, quickest first."""
+        """Node ids of all that touch a file."""
         lines = self._lines.get(str(path.relative_to(ROOT)), {})
-        found = {test for tests in lines.values() for test in tests}
-        return sorted(found, key=lambda test: (self.seconds.get(test, 1.0), test))
+        return self._in_order({test for tests in lines.values() for test in tests})
+
+    def _in_order(self, tests: set[str]) -> list[str]:
+        return sorted(tests, key=lambda test: (needs_server(test), self.seconds.get(test, 1.0), test))
+
+    def add(self, other: Self) -> None:
+        """What another run of other tests has found."""
+        self.seconds |= other.seconds
+        for file, lines in other._lines.items():
+            mine = self._lines.setdefault(file, {})
+            for line, tests in lines.items():
+                mine[line] = [*mine.get(line, ()), *tests]
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps({"seconds": self.seconds, "lines": self._lines}))
 
     @classmethod
-    def load(cls, path: Path) -> Reach:
+    def load(cls, path: Path) -> Self:
         found = json.loads(path.read_text())
         return cls(found["seconds"], found["lines"])
+
+
+def needs_server(test: str) -> bool:
+    """Whether a test, by its node id, talks to a real server."""
+    return test.startswith("tests/real/")
 
 
 class _Watch:
@@ -49,6 +71,11 @@ class _Watch:
         self._began = 0.0
         self.seconds: dict[str, float] = {}
         self.failed: set[str] = set()
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        elsewhere = [item for item in items if _release(item) not in (None, RELEASE)]
+        items[:] = [item for item in items if item not in elsewhere]
+        config.hook.pytest_deselected(items=elsewhere)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -65,23 +92,54 @@ class _Watch:
             self.failed.add(report.nodeid)
 
 
-def reach_of(area: Area) -> Reach:
-    """Runs the area's tests once. Raises SystemExit where one of them fails by itself."""
-    measured = coverage.Coverage(
-        data_file=None, include=[str(path) for path in area.sources], concurrency="thread", config_file=False
-    )
+def _release(item: pytest.Item) -> object:
+    found = getattr(item, "callspec", None)
+    return found.params.get("any_postgres") if found else None
+
+
+def reach_of(tests: str) -> Reach:
+    """What a folder of tests touches of all areas. Raises SystemExit where one of them fails by itself."""
+    sources = [str(path) for area in AREAS.values() for path in area.sources]
+    measured = coverage.Coverage(data_file=None, include=sources, concurrency="thread", config_file=False)
     watch = _Watch(measured)
     measured.start()
-    status = run(area.tests, [watch])
+    status = run([tests], [watch])
     measured.stop()
     if status or watch.failed:
         fallen = ", ".join(sorted(watch.failed)) or str(status)
-        raise SystemExit(f"{area.name}: tests fall by themselves: {fallen}")
+        raise SystemExit(f"{tests}: tests fall by themselves: {fallen}")
     lines: dict[str, dict[str, list[str]]] = {}
     data = measured.get_data()
     for file in data.measured_files():
         found: dict[str, list[str]] = defaultdict(list)
-        for line, tests in data.contexts_by_lineno(file).items():
-            found[str(line)] = [test for test in tests if test]
+        for line, touching in data.contexts_by_lineno(file).items():
+            found[str(line)] = [test for test in touching if test]
         lines[str(Path(file).relative_to(ROOT))] = dict(found)
     return Reach(watch.seconds, lines)
+
+
+def reached(tests: str) -> Reach:
+    """`reach_of`, kept between runs of the same code and tests (by newest file)."""
+    stems = ("proxy_image/src", "tests/kit", tests)
+    newest = max(
+        path.stat().st_mtime_ns
+        for stem in stems
+        for path in ((ROOT / stem).rglob("*.py") if (ROOT / stem).is_dir() else [ROOT / stem])
+    )
+    kept = Path(tempfile.gettempdir()) / f"tollhouse-mutants-{tests.replace('/', '-')}-{newest}.json"
+    if not kept.exists():
+        child = os.fork()
+        if child == 0:
+            os._exit(_measure(tests, kept))
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+            raise SystemExit(f"{tests}: cannot be measured")
+    return Reach.load(kept)
+
+
+def _measure(tests: str, kept: Path) -> int:
+    try:
+        reach_of(tests).save(kept)
+    except BaseException as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

@@ -22,6 +22,7 @@ from kit.wire_transcript import (
 )
 from tollhouse_proxy.exchange import ClientGone, EndReason
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
+from tollhouse_proxy.protocols.postgres.wire.frontend import FunctionCall
 
 
 @pytest.fixture
@@ -259,3 +260,15 @@ def test_whom_nothing_binds_goes_on_with_what_his_transaction_sees(
     assert asked_first(other, query("COMMIT"), "T") == 0
     other.backend(done("COMMIT"), ready())
     assert asked_first(other, query("SELECT 3")) == 1, "what it saw is not what the next transaction sees"
+
+
+def test_what_a_call_by_number_stands_for_is_asked_again_when_the_catalog_moves_meanwhile(
+    mover: Transcript, other: Transcript
+) -> None:
+    other.client(FunctionCall(952, (), (), 0).encode())
+    mover.client(query("DDL view"))
+    mover.backend(done("DDL"), ready())
+    other.fingerprint = "f2"
+    asked_what_it_is, looked = 2, 3
+    assert other.answer_looks() == asked_what_it_is + looked
+    assert other.kinds() == "EZ"

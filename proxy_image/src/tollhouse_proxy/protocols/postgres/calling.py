@@ -89,7 +89,7 @@ class FunctionCallTask:
         self._functions = functions
         self._message = message
         self._call = FunctionCall.parse(message[5:])
-        self._asked = False
+        self._asking = False
         self._statement: Statement | None = None
         self._operation: Operation | None = None
         self._ground: object = None
@@ -132,16 +132,21 @@ class FunctionCallTask:
         functions = self._functions.on(self._desk.upkeep.epoch)
         if functions.knows(oid):
             return True
-        if self._asked:
+        if self._asking:
             return False
         if state.status == "E" and not state.open_pipeline:
             raise Turned(refuse.error("25P02", _ABORTED))
         if state.ledger:
             state.flush()
             return False
-        self._asked = True
-        ask(state, [Question(_WHAT_IS.format(oid=oid))], lambda hidden: functions.learn(oid, hidden))
+        self._asking = True
+        ask(state, [Question(_WHAT_IS.format(oid=oid))], self._learned)
         return False
+
+    def _learned(self, hidden: Hidden) -> None:
+        # Should the catalog move before this is looked at, it is forgotten, and asked again.
+        self._asking = False
+        self._functions.learn(self._call.function, hidden)
 
     def _read(self) -> None:
         """The SELECT that the call stands for. Raises Turned."""

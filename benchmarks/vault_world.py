@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import peers
 from benchmarks.peers import Peer, proxy
 
 from kit.durable_bao import DurableBao, durable_bao
@@ -31,37 +32,9 @@ path "sys/leases/renew" {{ capabilities = ["update"] }}
 path "sys/leases/revoke" {{ capabilities = ["update"] }}
 path "auth/token/revoke-accessor" {{ capabilities = ["update"] }}
 """
-POLICY = """\
-apiVersion: tollhouse.dev/v1alpha1
-kind: IdentityProvider
-metadata: {name: local}
-spec:
-  oidc: {issuer: "https://issuer.example"}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: vault, namespace: default}
-stringData: {id: SECRETID}
----
-apiVersion: tollhouse.dev/v1alpha1
-kind: Connection
-metadata: {name: bench, namespace: default}
-spec:
-  postgres: {host: 127.0.0.1, port: PORT, database: DATABASE, tls: {mode: Disable}}
-  credentials: CREDENTIALS
-  identity: {providers: [local]}
-  proxy: {port: ENTRANCE, tls: {mode: Disable}}
----
-apiVersion: tollhouse.dev/v1alpha1
-kind: AccessPolicy
-metadata: {name: everything, namespace: default}
-spec:
-  connections: {names: [bench]}
-  subjects: [{authenticated: {}}]
-  rules:
-  - name: read-and-write
-    allow: {sql: {access: [Select, Insert, Update, Delete], tables: ["*"]}}
-"""
+POLICY = peers.POLICY.replace("{username: USER, password: PASSWORD}", "{id: SECRETID}").replace(
+    "credentials: {secretRef: {name: bench}}", "credentials: CREDENTIALS"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +56,7 @@ class VaultWorld:
 
     def vault(self, **engine: Any) -> dict[str, Any]:
         """`credentials` of a Connection."""
-        secret = {"secret": "vault", "key": "id"}
+        secret = {"secret": "bench", "key": "id"}
         auth = {"appRole": {"mount": AUTH, "roleId": self.role_id, "secretIdRef": secret}}
         return {"vault": {"address": self.durable.address, "auth": auth, **engine}}
 

@@ -6,10 +6,10 @@ which nobody may make on a filtered table) runs directly before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from suites.places import PostgresTree
+from suites.places import OfRelease
 from suites.regress import BUILT, HOME, run_schedule
 from suites.suite import Outcome, Suite, Wants, Way
 
@@ -35,28 +35,17 @@ RULES = f"""\
 
 
 @dataclass(frozen=True, slots=True)
-class Filtered:
+class Filtered(OfRelease):
     """The tests of one release."""
 
-    major: int
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"filtered{self.major}")
-
-    @property
-    def tree(self) -> PostgresTree:
-        return PostgresTree(self.major)
-
-    def missing(self) -> str:
-        return self.tree.missing(*BUILT)
+    KIND = "filtered"
+    BUILT = BUILT
 
     def wants(self) -> Wants:
         return Wants(self.tree.programs(), served=(DATABASE,), rules=RULES)
 
     def run(self, way: Way, folder: Path) -> Outcome:
-        assert self.tree.path is not None
-        home = self.tree.path / HOME
+        home = self.path / HOME
         before, after = folder / "before", folder / "after"
         for made in (before, after):
             made.mkdir()

@@ -6,40 +6,28 @@ waits for whom: it can tell only where each session has one of the server, under
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from suites.places import PostgresTree
+from suites.places import OfRelease
 from suites.regress import run_schedule
 from suites.suite import Outcome, Suite, Wants, Way
 
 HOME = "src/test/isolation"
-BUILT = (f"{HOME}/pg_isolation_regress", f"{HOME}/isolationtester")
 
 
 @dataclass(frozen=True, slots=True)
-class Isolation:
+class Isolation(OfRelease):
     """The schedule of one release."""
 
-    major: int
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"isolation{self.major}")
-
-    @property
-    def tree(self) -> PostgresTree:
-        return PostgresTree(self.major)
-
-    def missing(self) -> str:
-        return self.tree.missing(*BUILT)
+    KIND = "isolation"
+    BUILT = (f"{HOME}/pg_isolation_regress", f"{HOME}/isolationtester")
 
     def wants(self) -> Wants:
         return Wants(self.tree.programs(), served=("isolation_regression",))
 
     def run(self, way: Way, folder: Path) -> Outcome:
-        assert self.tree.path is not None
-        home = self.tree.path / HOME
+        home = self.path / HOME
         return run_schedule(way, folder, home, home / "pg_isolation_regress", "isolation_schedule")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from suites.places import PostgresTree
+from suites.places import OfRelease
 from suites.suite import Outcome, Result, Suite, Wants, Way
 
 PROGRAM = "src/test/modules/libpq_pipeline/libpq_pipeline"
@@ -16,29 +16,18 @@ SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(OfRelease):
     """The tests of one release's libpq; each is a run of the program."""
 
-    major: int
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"pipeline{self.major}")
-
-    @property
-    def tree(self) -> PostgresTree:
-        return PostgresTree(self.major)
-
-    def missing(self) -> str:
-        return self.tree.missing(PROGRAM)
+    KIND = "pipeline"
+    BUILT = (PROGRAM,)
 
     def wants(self) -> Wants:
         return Wants(self.tree.programs())
 
     def run(self, way: Way, folder: Path) -> Outcome:
-        assert self.tree.path is not None
-        program = self.tree.path / PROGRAM
-        libraries = str(self.tree.path / "src/interfaces/libpq")
+        program = self.path / PROGRAM
+        libraries = str(self.path / "src/interfaces/libpq")
         listed = subprocess.run(
             [program, "tests"],
             env={**os.environ, "LD_LIBRARY_PATH": libraries},

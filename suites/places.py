@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from kit import postgres
 from kit.cache import MissingPart
@@ -64,3 +65,32 @@ class PostgresTree:
             if found and (Path(found[1]) / "bin/postgres").exists():
                 return Path(found[1]) / "bin"
         return postgres.programs_of(self.major)
+
+
+@dataclass(frozen=True, slots=True)
+class OfRelease:
+    """What every suite of PostgreSQL's own sources has: its release, its name and its tree."""
+
+    KIND: ClassVar[str]
+    BUILT: ClassVar[tuple[str, ...]]
+    """Files of the tree that it needs."""
+
+    major: int
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.KIND}{self.major}")
+
+    @property
+    def tree(self) -> PostgresTree:
+        return PostgresTree(self.major)
+
+    @property
+    def path(self) -> Path:
+        """The tree's folder; asked for once nothing is missing."""
+        found = self.tree.path
+        assert found is not None
+        return found
+
+    def missing(self) -> str:
+        return self.tree.missing(*self.BUILT)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from suites.places import PostgresTree
+from suites.places import OfRelease
 from suites.suite import Outcome, Result, Suite, Wants, Way
 
 HOME = "src/test/regress"
@@ -20,28 +20,17 @@ _OLD = re.compile(r"^(?:test )?\s*(\S+)\s+\.\.\. (ok|FAILED|failed \(ignored\))"
 
 
 @dataclass(frozen=True, slots=True)
-class Regress:
+class Regress(OfRelease):
     """The parallel schedule of one release."""
 
-    major: int
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"regress{self.major}")
-
-    @property
-    def tree(self) -> PostgresTree:
-        return PostgresTree(self.major)
-
-    def missing(self) -> str:
-        return self.tree.missing(*BUILT)
+    KIND = "regress"
+    BUILT = BUILT
 
     def wants(self) -> Wants:
         return Wants(self.tree.programs(), served=("regression",))
 
     def run(self, way: Way, folder: Path) -> Outcome:
-        assert self.tree.path is not None
-        home = self.tree.path / HOME
+        home = self.path / HOME
         return run_schedule(way, folder, home, home / "pg_regress", "parallel_schedule")
 
 

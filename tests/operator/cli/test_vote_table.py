@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from real.operator.vote_table import CASES, TRIAGE, Case
+from kit.asked import spec_of_request
+from real.operator.vote_table import CASES, Case
 from tollhouse_operator.cli import main
 from tollhouse_operator.standalone.layout import Folder
 
@@ -44,20 +45,7 @@ def put_request(folder: Folder, **spec: Any) -> None:
             "resourceVersion": "1",
             "creationTimestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         },
-        "spec": {
-            "connection": "orders-db",
-            "requester": {
-                "name": TRIAGE,
-                "provider": "kubernetes",
-                "kubernetesUser": TRIAGE,
-                "serviceAccount": {"namespace": "agents", "name": "triage"},
-            },
-            "operation": {"text": "DELETE FROM public.orders WHERE id = 7", "digest": "sha256:0123"},
-            "policy": {"name": "support-agents", "rule": "refunds", "ruleHash": "sha256:4567"},
-            "approvers": [{"group": "managers"}],
-            "expiresAt": later.isoformat(timespec="seconds"),
-            **spec,
-        },
+        "spec": spec_of_request(later.isoformat(timespec="seconds"), **spec),
     }
     path.write_text(yaml.safe_dump(document))
 

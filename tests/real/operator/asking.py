@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from kit.asked import spec_of_request
 from real.operator.callers import MERGE, Reply
 from real.operator.installed import Installed
-
-TRIAGE = "system:serviceaccount:agents:triage"
 
 
 def collection(namespace: str) -> str:
@@ -34,20 +33,7 @@ def request_of(namespace: str, **spec: Any) -> dict[str, Any]:
         "apiVersion": "tollhouse.dev/v1alpha1",
         "kind": "ApprovalRequest",
         "metadata": {"generateName": "orders-db-", "namespace": namespace},
-        "spec": {
-            "connection": "orders-db",
-            "requester": {
-                "name": TRIAGE,
-                "provider": "kubernetes",
-                "kubernetesUser": TRIAGE,
-                "serviceAccount": {"namespace": "agents", "name": "triage"},
-            },
-            "operation": {"text": "DELETE FROM public.orders WHERE id = 7", "digest": "sha256:0123"},
-            "policy": {"name": "support-agents", "rule": "refunds", "ruleHash": "sha256:4567"},
-            "approvers": [{"group": "managers"}],
-            "expiresAt": at(minutes=15),
-            **spec,
-        },
+        "spec": spec_of_request(at(minutes=15), **spec),
     }
 
 

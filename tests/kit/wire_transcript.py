@@ -57,6 +57,8 @@ from tollhouse_proxy.protocols.postgres.wire.startup import StartupMessage
 
 TARGET = Target("db", 5432, TlsMode.DISABLE)
 BACKEND_KEY = BackendKeyData(4711, b"bkey")
+_AROUND = ("statement_timeout", "SAVEPOINT")
+"""Words of what goes around our own questions."""
 
 
 class HandClock:
@@ -284,7 +286,7 @@ class Transcript:
             texts = [one.text.decode() for one in parses if one.name == "_tollhouse"]
             if not texts:
                 return asked
-            asked += sum("statement_timeout" not in text for text in texts)
+            asked += sum(not any(word in text for word in _AROUND) for text in texts)
             answers = [_looked(*self._answer(text)) for text in texts]
             self.backend(message(b"3"), *answers, *([ReadyForQuery(status).encode()] if synced else []))
 

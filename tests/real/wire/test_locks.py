@@ -70,3 +70,24 @@ def test_the_clients_own_time_limits_are_what_they_were(world: WireWorld, settin
             assert client.execute(f"SHOW {setting}").fetchone() == ("8s",)
         client.execute("SELECT count(*) FROM customers")
         assert client.execute(f"SHOW {setting}").fetchone() == ("7s",)
+
+
+def test_an_open_transaction_holds_no_lock_on_what_only_the_proxy_read(
+    world: WireWorld, postgres: Postgres, shop: str
+) -> None:
+    with (
+        psycopg.connect(postgres.dsn(shop), autocommit=True) as direct,
+        psycopg.connect(world.dsn()) as waiting,
+        psycopg.connect(world.dsn(), autocommit=True) as other,
+    ):
+        try:
+            other.execute("CREATE TABLE beside (id int)")
+            waiting.execute("SELECT count(*) FROM customers")
+            other.execute("CREATE VIEW beside_seen AS SELECT id FROM beside")
+            assert waiting.execute("SELECT 1").fetchone() == (1,)
+            held = "SELECT count(*) FROM pg_locks WHERE relation = 'beside'::regclass"
+            assert direct.execute(held).fetchone() == (0,)
+            assert waiting.execute("SELECT count(*) FROM beside_seen").fetchone() == (0,)
+        finally:
+            waiting.rollback()
+            direct.execute("DROP TABLE IF EXISTS beside CASCADE")

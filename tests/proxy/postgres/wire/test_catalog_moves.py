@@ -22,6 +22,7 @@ from kit.wire_transcript import (
 )
 from tollhouse_proxy.exchange import ClientGone, EndReason
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
+from tollhouse_proxy.protocols.postgres.wire import frontend
 from tollhouse_proxy.protocols.postgres.wire.frontend import FunctionCall
 
 
@@ -213,6 +214,18 @@ def refuses_to_read(talk: Transcript, code: str, status: str = "I") -> None:
     talk.backend(message(b"3"), error(code), ready(status))
 
 
+def goes_back(talk: Transcript) -> None:
+    """To the savepoint before the questions."""
+    texts = [one.text for one in map(frontend.Parse.parse, bodies(talk, b"P"))]
+    assert [text.split()[0] for text in texts] == [b"ROLLBACK", b"RELEASE"]
+    one = PARSED + BOUND + done("ROLLBACK") + CLOSED + CLOSED
+    talk.backend(CLOSED, one, one, ready("T"))
+
+
+def bodies(talk: Transcript, kind: bytes) -> list[bytes]:
+    return [one[5:] for one in talk.to_backend() if one[:1] == kind]
+
+
 @pytest.mark.parametrize("code", ["XX000", "55P03"])
 def test_something_dropped_while_it_was_read_is_read_past(
     mover: Transcript, other: Transcript, code: str
@@ -235,6 +248,17 @@ def test_it_is_not_tried_for_ever(mover: Transcript, other: Transcript) -> None:
     assert "while it was read" in said(refusal)["M"]
 
 
+def test_nor_is_a_transaction_lost_by_it(mover: Transcript, other: Transcript) -> None:
+    in_transaction(other, queried=True)
+    mover.client(query("DDL view"))
+    other.client(query("SELECT 1"))
+    refuses_to_read(other, "XX000", "E")
+    goes_back(other)
+    assert other.answer_looks("T") == 1
+    other.backend(result("1"), ready("T"))
+    assert other.kinds() == "TDCZ"
+
+
 def test_a_transaction_that_was_lost_by_it_is_told_to_begin_anew(
     mover: Transcript, other: Transcript
 ) -> None:
@@ -242,6 +266,7 @@ def test_a_transaction_that_was_lost_by_it_is_told_to_begin_anew(
     mover.client(query("DDL view"))
     other.client(query("SELECT 1"))
     refuses_to_read(other, "XX000", "E")
+    refuses_to_read(other, "25P02", "E")
     other.backend(error("42601"), ready("E"))
     assert said(other.to_client()[0])["C"] == "40001"
 

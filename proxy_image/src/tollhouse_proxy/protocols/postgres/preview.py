@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tollhouse_core.approvals.effect import Preview
-from tollhouse_proxy.protocols.postgres.hidden import Question, ask
+from tollhouse_proxy.protocols.postgres.hidden import BACK, HOLD, Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
 from tollhouse_proxy.protocols.postgres.sql.consequences import Consequences
 from tollhouse_proxy.protocols.postgres.state import SessionState
@@ -30,7 +30,6 @@ LOCK_MILLISECONDS = 1_000
 """how long it may wait for a lock; the client's own bounds hold where they are shorter."""
 
 EXPLAINABLE = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
-_SAVEPOINT = "_tollhouse_preview"
 _BOUNDED = """
 SELECT pg_catalog.set_config(s.name,
   LEAST(NULLIF(s.setting::pg_catalog.int8, 0),
@@ -38,7 +37,6 @@ SELECT pg_catalog.set_config(s.name,
 FROM pg_catalog.pg_settings s WHERE s.name IN ('lock_timeout', 'statement_timeout')
 """.strip()
 _FAILS = Question("tollhouse rolls back this preview")
-_BACK = (Question(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}"), Question(f"RELEASE SAVEPOINT {_SAVEPOINT}"))
 _IN_PIPELINE = "it stands in a pipeline behind statements that have run"
 
 
@@ -135,7 +133,7 @@ class Rehearsal:
         question = self._inquiry.question
         bounded = Question(_BOUNDED.format(lock=LOCK_MILLISECONDS, run=RUN_MILLISECONDS))
         if self._state.status == "T":
-            steps = [Question(f"SAVEPOINT {_SAVEPOINT}"), bounded, question, *_BACK]
+            steps = [HOLD, bounded, question, *BACK]
             self._ask(steps, lambda hidden: self._ran_within(planned, hidden), counts=True)
         else:
             steps = [bounded, question, _FAILS]
@@ -146,7 +144,7 @@ class Rehearsal:
         if hidden.error is None or self.given_up:
             self._ran(planned, hidden, at=2)
         else:
-            self._ask(list(_BACK), lambda back: self._came_back(planned, hidden, back))
+            self._ask(list(BACK), lambda back: self._came_back(planned, hidden, back))
 
     def _came_back(self, planned: Preview, hidden: Hidden, back: Hidden) -> None:
         if back.error is not None:

@@ -20,7 +20,7 @@ from typing import Any
 from tollhouse_core.clock import Clock
 from tollhouse_proxy.protocols.postgres.anything import ANYTHING
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
-from tollhouse_proxy.protocols.postgres.hidden import Question, ask
+from tollhouse_proxy.protocols.postgres.hidden import BACK, HOLD, Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row
@@ -104,6 +104,7 @@ class Upkeep:
         self._own = True
         self._fixed = False
         self._loose = True
+        self._held = False
         self._tries = 0
         self.catalog: Any = None
         self.epoch = ""
@@ -203,25 +204,49 @@ class Upkeep:
         return False
 
     def _begin(self, queries: list[str], done: Any) -> None:
+        self._ask([Question(query) for query in queries], done)
+
+    def _ask(self, questions: list[Question], done: Any) -> None:
         self._under_way = True
         self._loose = self._state.status == "I" and not self._state.open_pipeline
-        ask(self._state, [Question(query) for query in queries], lambda hidden: self._end(hidden, done))
+        ask(self._state, questions, lambda hidden: self._end(hidden, done))
 
     def _begin_unhurried(self, queries: list[str], done: Any) -> None:
-        """The same where it may take long, or prints: the client's settings are for its own statements."""
-        texts = [_SET_AWAY, *queries, _SET_BACK]
-        self._begin(texts, lambda results: done(results[1:-1]))
+        """The same where it may take long, or prints: the client's settings are for its own statements.
+
+        To print a definition locks the tables in it until the transaction is over: in a transaction of the
+        client's it is taken back, so that nobody waits for locks that the client never asked for."""
+        asked = [Question(query) for query in (_SET_AWAY, *queries)]
+        if self._state.status == "T" and not self._state.open_pipeline:
+            self._held = True
+            self._ask([HOLD, *asked, *BACK], lambda results: done(results[2:-2]))
+        else:
+            self._ask([*asked, Question(_SET_BACK)], lambda results: done(results[1:-1]))
 
     def _end(self, hidden: Hidden, done: Any) -> None:
         self._under_way = False
+        held, self._held = self._held, False
         if hidden.error is None:
             self._tries = 0
             done(hidden.results)
             return
         self._state.dirty = True
-        if hidden.error.fields.get("C") not in _RACED:
-            self._failure = CatalogUnreadable(hidden.error)
-        elif not self._loose or self._tries == _TRIES:
+        if held and self._state.status == "E":
+            self._under_way = True
+            error = hidden.error
+            ask(self._state, BACK, lambda back: self._went_back(error, back))
+        else:
+            self._failed(hidden.error, again=self._loose)
+
+    def _went_back(self, error: Report, back: Hidden) -> None:
+        self._under_way = False
+        self._failed(error, again=back.error is None)
+
+    def _failed(self, error: Report, *, again: bool) -> None:
+        """`again`: nothing is lost but the answer."""
+        if error.fields.get("C") not in _RACED:
+            self._failure = CatalogUnreadable(error)
+        elif not again or self._tries == _TRIES:
             self._tries = 0
             self._failure = CatalogUnreadable(_moved_since(_MOVING), own=True)
         else:

@@ -34,7 +34,7 @@ class Question:
 _SAVEPOINT = f"{RESERVED}_savepoint"
 HOLD = Question(f"SAVEPOINT {_SAVEPOINT}")
 BACK = (Question(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}"), Question(f"RELEASE SAVEPOINT {_SAVEPOINT}"))
-"""What goes before and after what must leave nothing behind in the client's transaction, be it rows or locks."""
+"""Before and after what must leave nothing behind in the client's transaction, be it rows or locks."""
 
 
 def ask(

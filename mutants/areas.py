@@ -25,7 +25,7 @@ def _sql(*names: str) -> tuple[Path, ...]:
 
 
 _SQL_TESTS = ("tests/proxy/postgres/sql", "tests/real/sql")
-_WIRE_TESTS = ("tests/proxy/postgres/wire", "tests/real/wire")
+_WIRE_TESTS = ("tests/proxy/postgres/wire", "tests/fuzz")
 
 AREAS = {
     area.name: area

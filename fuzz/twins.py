@@ -46,6 +46,16 @@ _OWN = (
     r"\Aq|^$|EMP",
 )
 _KINDS = tuple(Way)
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+_FILE_HEADS = (
+    b"",
+    _SIGNATURE + b"\0" * 8,
+    _SIGNATURE + b"\0" * 7 + b"\x03abc",
+    _SIGNATURE + b"\0\0\0\0\xff\xff\xff\xff",
+    _SIGNATURE + b"\0" * 6 + b"\x7f\0",
+    _SIGNATURE,
+)
+"""What may stand before the first row of a binary COPY; nothing, mostly."""
 
 
 def value(rng: random.Random, way: int) -> bytes:
@@ -75,8 +85,8 @@ def value(rng: random.Random, way: int) -> bytes:
     return b"\x01" + data if way == Way.JSONB_BINARY else data
 
 
-def stream(rng: random.Random, ways: tuple[int, ...] | None) -> bytes:
-    """A run of rows, sometimes a broken one."""
+def stream(rng: random.Random, ways: tuple[int, ...] | None, kind: bytes = b"D") -> bytes:
+    """A run of rows, sometimes a broken one; of kind `d` those of a binary COPY."""
     parts: list[bytes] = []
     for _ in range(rng.choice((1, 1, 2, 5, 20))):
         if ways is None:
@@ -90,7 +100,10 @@ def stream(rng: random.Random, ways: tuple[int, ...] | None) -> bytes:
         if rng.random() < 0.01:
             at = rng.randrange(len(body))
             body = body[:at] + rng.randbytes(rng.randrange(3)) + body[at + rng.randrange(3) :]
-        parts.append(b"D" + pack("!I", len(body) + 4) + body)
+        if kind == b"d":
+            body = _FILE_HEADS[rng.randrange(len(_FILE_HEADS)) if rng.random() < 0.2 else 0] + body
+            body = rng.choice((b"", b"\xff\xff", b"\xff", b"\0")) if rng.random() < 0.02 else body
+        parts.append(kind + pack("!I", len(body) + 4) + body)
     return b"".join(parts)
 
 
@@ -152,12 +165,18 @@ class Target:
             return mask_value(one, way, scanner)
 
         slow = Sheet(every=lambda _: None)
-        campaign.tried(3)
+        campaign.tried(6)
         wanted = masking(rows.mask_rows, data, ways, slow, masked)
         for function in (rows.mask_rows, kernel.mask_rows):
             made = masking(function, data, ways, scanner.sheet, masked)
             if made != wanted:
                 campaign.found(repr((function.__module__, data, ways, scanner.each, wanted, made)).encode())
+        copied = stream(rng, (Way.OPAQUE,) * rng.randrange(5), b"d")
+        wanted = outcome(rows.mask_copied, copied, 0, len(copied), slow, masked)
+        for function in (rows.mask_copied, kernel.mask_copied):
+            made = outcome(function, copied, 0, len(copied), scanner.sheet, masked)
+            if made != wanted:
+                campaign.found(repr((function.__module__, copied, "d", scanner.each, wanted, made)).encode())
 
     def _frames(self, rng: random.Random, campaign: Campaign) -> None:
         data = b"".join(

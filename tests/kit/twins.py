@@ -22,9 +22,10 @@ class Twins:
     run: Callable[[bytes, int, bytes], tuple[int, int, int]]
     survey: Callable[[bytes, int, bytes], tuple[int, bytes, int, int, int, int]]
     mask_rows: Callable[[bytes, int, int, tuple[int, ...] | None, Sheet, Masked], bytes | None]
+    mask_copied: Callable[[bytes, int, int, Sheet, Masked], bytes | None]
 
 
-PYTHON = Twins("python", template.template, frames.run, frames.survey, rows.mask_rows)
-COMPILED = Twins("compiled", kernel.template, kernel.run, kernel.survey, kernel.mask_rows)
+PYTHON = Twins("python", template.template, frames.run, frames.survey, rows.mask_rows, rows.mask_copied)
+COMPILED = Twins("compiled", kernel.template, kernel.run, kernel.survey, kernel.mask_rows, kernel.mask_copied)
 MUST_BE_COMPILED = os.environ.get("TOLLHOUSE_ALL_PARTS") == "1"
 ALL = (PYTHON, COMPILED) if kernel.COMPILED or MUST_BE_COMPILED else (PYTHON,)

@@ -97,6 +97,52 @@ def test_lines_of_a_copy_are_texts(twins: Twins) -> None:
     assert masked(twins, data, None) == line(b"1\tplain\n") + line(b"2\t[x]\n") + line(b"3\t\\N\n")
 
 
+def copied(body: bytes) -> bytes:
+    return b"d" + pack("!i", len(body) + 4) + body
+
+
+FILE_HEAD = b"PGCOPY\n\xff\r\n\0" + b"\0" * 7 + b"\x02ab"
+
+
+def mask_copied(twins: Twins, data: bytes, mask: Mask | None = None) -> bytes | None:
+    each = [ContentScanner(ALL, mask or Redact("[x]"), b"k" * 32)]
+    scanners = Scanners(each, sheet_of(each))
+    return twins.mask_copied(
+        data, 0, len(data), scanners.sheet, lambda value, way: mask_value(value, way, scanners)
+    )
+
+
+def test_a_field_of_a_binary_copy_in_which_something_is_found_becomes_null(twins: Twins) -> None:
+    fields = row(b"to a@b.co", pack("!i", 7), None, b"plain")[5:]
+    hidden = row(None, pack("!i", 7), None, b"plain")[5:]
+    letters = row("ü a@b.co".encode(), b"\xff 4111111111111111")[5:]
+    data = copied(FILE_HEAD + fields) + copied(letters) + copied(b"\0\0") + copied(b"\xff\xff")
+    shown = copied(FILE_HEAD + hidden) + copied(row(None, None)[5:]) + copied(b"\0\0") + copied(b"\xff\xff")
+    assert mask_copied(twins, data) == shown
+    assert mask_copied(twins, data, Partial(0, 2, "#")) == shown
+    assert mask_copied(twins, data, Token()) == shown
+    assert mask_copied(twins, shown) is None
+    assert mask_copied(twins, copied(FILE_HEAD) + copied(b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"\0", "a row ends too early"),
+        (b"\xff", "a row ends too early"),
+        (b"\0\x01", "a row ends too early"),
+        (b"\0\x01\0\0\0\x02a", "the length of a value in a row is wrong"),
+        (b"\0\x01\0\0\0\x01ab", "a row has bytes too many"),
+        (FILE_HEAD[:-1], "a row ends too early"),
+        (FILE_HEAD + b"\0", "a row ends too early"),
+        (FILE_HEAD[:15] + b"\xff\xff\xff\xff", "the header of a COPY has a wrong length"),
+    ],
+)
+def test_a_binary_row_that_is_none_breaks_the_whole_run(twins: Twins, body: bytes, words: str) -> None:
+    with pytest.raises(RowError, match=words):
+        mask_copied(twins, copied(row(b"a@b.co")[5:]) + copied(body))
+
+
 def test_a_large_value_is_left_to_the_scanner(twins: Twins) -> None:
     large = b"x" * LARGEST + b" a@b.co"
     assert masked(twins, row(large), (Way.TEXT,)) == row(b"x" * LARGEST + b" [x]")

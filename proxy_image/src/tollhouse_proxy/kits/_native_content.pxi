@@ -379,32 +379,31 @@ cdef inline uint8_t _upper(uint8_t byte) noexcept nogil:
 cdef void _iban(octets text, Py_ssize_t begin, Py_ssize_t size, Finds *finds) noexcept nogil:
     """content_numbers.iban_length, of what may belong to one."""
     cdef uint8_t letters[LONGEST_IBAN_TEXT]
-    cdef Py_ssize_t spots[LONGEST_IBAN_TEXT]
     cdef Py_ssize_t at = begin
-    cdef int count = 0, length, index, rest = 0
+    cdef int count = 0, length, index
+    cdef uint64_t rest = 0
     cdef uint8_t byte
-    while count < LONGEST_IBAN_TEXT:
+    length = IBAN_LENGTHS[(_upper(text[at]) - 65) * 26 + _upper(text[at + 1]) - 65]
+    if length == 0 or size - at < length:
+        return
+    while count < length:
         if count and at < size and (text[at] == c" " or text[at] == c"-"):
             at += 1
         if at >= size or not _is(text[at], IS_LETTER | IS_DIGIT):
-            break
+            return
         letters[count] = _upper(text[at])
-        spots[count] = at
         count += 1
         at += 1
-    if count < 15:
-        return
-    length = IBAN_LENGTHS[(letters[0] - 65) * 26 + letters[1] - 65]
-    if length == 0 or count < length:
-        return
     for index in range(length):
-        byte = letters[(index + 4) % length]
+        byte = letters[index + 4 if index + 4 < length else index + 4 - length]
         if byte >= c"A":
-            rest = (rest * 100 + byte - 55) % 97
+            rest = rest * 100 + byte - 55
         else:
-            rest = (rest * 10 + byte - c"0") % 97
-    if rest == 1:
-        _note(finds, begin, spots[length - 1] + 1)
+            rest = rest * 10 + byte - c"0"
+        if rest >> 56:  # until then the next one fits
+            rest %= 97
+    if rest % 97 == 1:
+        _note(finds, begin, at)
 
 
 cdef inline bint _starts(octets text, Py_ssize_t at, Py_ssize_t size, const char *word, Py_ssize_t length) noexcept nogil:

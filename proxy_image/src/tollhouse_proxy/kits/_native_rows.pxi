@@ -15,6 +15,7 @@ cdef Py_ssize_t LONGEST_MESSAGE = 0x7FFFFFFF
 
 cdef enum:
     MOST_DIGITS = 64
+    FILE_HEADER = 19  # bytes of a COPY file's header
     RELEASES_FROM = 64 * 1024  # bytes of a run; less is not worth handing the lock of the interpreter over
 
 
@@ -103,7 +104,14 @@ cdef int _numeric_digits(octets value, Py_ssize_t size, uint8_t *digits) noexcep
     return count
 
 
-@cython.final
+cdef bint _is_ascii(octets value, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t at
+    for at in range(size):
+        if value[at] & 0x80:
+            return False
+    return True
+
+
 cdef bint _all_ascii(octets value, Finds *finds) noexcept nogil:
     """Whether every find is of one byte a character: a partial mask counts characters."""
     cdef int index
@@ -115,6 +123,7 @@ cdef bint _all_ascii(octets value, Finds *finds) noexcept nogil:
     return True
 
 
+@cython.final
 cdef class _Masker:
     """One run of rows being masked. data[copied:] of it has not been decided yet."""
 
@@ -123,7 +132,7 @@ cdef class _Masker:
     cdef octets view
     cdef Buffer out, scratch
     cdef int detectors
-    cdef bint own, everywhere, knows, partial
+    cdef bint own, everywhere, knows, partial, binary
     cdef Py_ssize_t first, last, columns, copied, marks, mark, fixed_size, character_size
     cdef const char *fixed_at
     cdef const char *character_at
@@ -142,8 +151,9 @@ cdef class _Masker:
         PyMem_RawFree(self.out.data)
         PyMem_RawFree(self.scratch.data)
 
-    def __init__(self, bytes data, Py_ssize_t at, Py_ssize_t stop, ways, sheet, masked):
+    def __init__(self, bytes data, Py_ssize_t at, Py_ssize_t stop, ways, sheet, masked, bint binary=False):
         cdef Py_ssize_t index
+        self.binary = binary
         self.data = data
         self.view = <octets>PyBytes_AS_STRING(data)
         self.masked = masked
@@ -216,7 +226,7 @@ cdef class _Masker:
             return ASK if found == FOUND else found
         if way == OPAQUE:
             found = _examine(value, size, self.detectors, False, False, finds)
-            return ASK if found == FOUND else found
+            return ASK if found == FOUND and not (self.knows and _is_ascii(value, size)) else found
         if self.own:
             return ASK
         if way == INTEGER_BINARY and size == 8:
@@ -298,13 +308,10 @@ cdef class _Masker:
         self.write_masked(self.view + at, size, &finds)
         if self.scratch.size == size and memcmp(self.scratch.data, self.view + at, size) == 0:
             return 0
-        return 2 if way == NUMBER_TEXT else 1
+        return 2 if way == NUMBER_TEXT or way == OPAQUE else 1
 
     cdef int row(self, Py_ssize_t start, Py_ssize_t end) except -1 nogil:
         """One DataRow."""
-        cdef Py_ssize_t at = start + 7, index, size, kept = start + 5, head = -1
-        cdef int64_t length
-        cdef int made
         if end - start < 7:
             with gil:
                 raise RowError("a row ends too early")
@@ -314,7 +321,33 @@ cdef class _Masker:
                     f"a row of {self.view[start + 5] * 256 + self.view[start + 6]} columns"
                     f" where {self.columns} were described"
                 )
-        for index in range(self.columns):
+        return self.fields(start, start + 7, end, self.columns, self.ways)
+
+    cdef int copied_row(self, Py_ssize_t start, Py_ssize_t end) except -1 nogil:
+        """One CopyData of the binary format."""
+        cdef Py_ssize_t at = start + 5
+        cdef int64_t further
+        if end - at >= FILE_HEADER and memcmp(self.view + at, "PGCOPY\n\xff\r\n\0", 11) == 0:
+            further = _length(self.view, at + FILE_HEADER - 4, end)
+            if further > 0x7FFFFFFF:
+                with gil:
+                    raise RowError("the header of a COPY has a wrong length")
+            at += FILE_HEADER + further
+        if at == end or (end - at >= 2 and self.view[at] == 0xFF and self.view[at + 1] == 0xFF):
+            return 0
+        if end - at < 2:
+            with gil:
+                raise RowError("a row ends too early")
+        return self.fields(start, at + 2, end, self.view[at] * 256 + self.view[at + 1], NULL)
+
+    cdef int fields(
+        self, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end, Py_ssize_t columns, const uint8_t *ways
+    ) except -1 nogil:
+        """The message that begins at `start`, and its fields at `at`. `ways` NULL: all are OPAQUE."""
+        cdef Py_ssize_t index, size, kept = start + 5, head = -1
+        cdef int64_t length
+        cdef int made
+        for index in range(columns):
             length = _length(self.view, at, end)
             if length < 0:
                 with gil:
@@ -326,7 +359,7 @@ cdef class _Masker:
                 with gil:
                     raise RowError("the length of a value in a row is wrong")
             size = length
-            made = self.change(at, size, self.ways[index])
+            made = self.change(at, size, OPAQUE if ways == NULL else ways[index])
             if made:
                 if head < 0:
                     _add(&self.out, self.view + self.copied, start - self.copied)
@@ -378,7 +411,9 @@ cdef class _Masker:
             if length < 4 or length >= stop - at or self.view[at] != kind:
                 with gil:
                     raise ValueError("mask_rows: not whole messages of one type")
-            if self.columns < 0:
+            if self.binary:
+                self.copied_row(at, at + 1 + length)
+            elif self.columns < 0:
                 self.copied_line(at, at + 1 + length)
             else:
                 self.row(at, at + 1 + length)
@@ -407,10 +442,19 @@ cdef void _sort(Finds *finds) noexcept nogil:
 
 def mask_rows(bytes data not None, Py_ssize_t at, Py_ssize_t stop, ways, sheet, masked):
     """See `rows.mask_rows`."""
+    return _mask(data, at, stop, ways, sheet, masked, False)
+
+
+def mask_copied(bytes data not None, Py_ssize_t at, Py_ssize_t stop, sheet, masked):
+    """See `rows.mask_copied`."""
+    return _mask(data, at, stop, None, sheet, masked, True)
+
+
+cdef _mask(bytes data, Py_ssize_t at, Py_ssize_t stop, ways, sheet, masked, bint binary):
     cdef _Masker masker
     if not 0 <= at <= stop <= PyBytes_GET_SIZE(data):
         raise ValueError("mask_rows: not whole messages")
-    masker = _Masker(data, at, stop, ways, sheet, masked)
+    masker = _Masker(data, at, stop, ways, sheet, masked, binary)
     if stop - at >= RELEASES_FROM:
         with nogil:
             masker.work(at, stop)

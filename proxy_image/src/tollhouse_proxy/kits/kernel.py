@@ -28,6 +28,7 @@ __all__ = [
     "answered",
     "find",
     "kinds",
+    "mask_copied",
     "mask_rows",
     "native",
     "parts",
@@ -49,10 +50,12 @@ press: Final[Press | None] = native.press if COMPILED else None
 
 if COMPILED:
     template, find, run, survey = native.template, native.find, native.run, native.survey
-    answered, parts, mask_rows = native.answered, native.parts, native.mask_rows
+    answered, parts = native.answered, native.parts
+    mask_rows, mask_copied = native.mask_rows, native.mask_copied
 else:
     template, find, run, survey = twin.template, twin.find, frames.run, frames.survey
-    answered, parts, mask_rows = frames.answered, batches.parts, rows.mask_rows
+    answered, parts = frames.answered, batches.parts
+    mask_rows, mask_copied = rows.mask_rows, rows.mask_copied
 
 if TYPE_CHECKING or not COMPILED:
     Intake, Tally = tally.Intake, tally.Tally

@@ -7,13 +7,13 @@ values it is asked at all. The compiled twin answers most of that by itself, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import Final
 
-__all__ = ["LARGEST", "Masked", "RowError", "Sheet", "Way", "mask_rows"]
+__all__ = ["LARGEST", "Masked", "RowError", "Sheet", "Way", "mask_copied", "mask_rows"]
 
 LARGEST: Final = 16 * 1024
 """Bytes of a value that may be judged here; `masked` is asked about a larger one, which may hold too much."""
@@ -64,6 +64,10 @@ _COUNT = Struct("!H")
 _SIZE = Struct("!i")
 _LONGEST = 2**31 - 1
 _NULL = b"\xff\xff\xff\xff"
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+_FILE_HEADER = 19
+"""Bytes of a COPY file's header: the signature, flags, and the length of what follows it."""
+_TRAILER = b"\xff\xff"
 _NEVER = frozenset({Way.NONE})
 _ALWAYS = frozenset({Way.INTEGER_BINARY, Way.NUMERIC_BINARY})
 _WITH_ESCAPES = frozenset({Way.JSON, Way.JSONB_BINARY})
@@ -78,17 +82,37 @@ def mask_rows(
     one text. Raises RowError, and whatever `masked` raises; ValueError where [at, stop) is not whole messages
     of the one type.
     """
+    if ways is None:
+        return _each(data, at, stop, b"d", sheet, masked, _copied)
+
+    def row(data: bytes, start: int, end: int, marks: _Marks, plain: bool, masked: Masked) -> bytes | None:
+        return _row(data, start, end, ways, marks, plain, masked)
+
+    return _each(data, at, stop, b"D", sheet, masked, row)
+
+
+def mask_copied(data: bytes, at: int, stop: int, sheet: Sheet, masked: Masked) -> bytes | None:
+    """The same for the CopyDatas of a COPY TO in its binary format (SQL command COPY, "Binary Format"), each
+    of one row: a count of fields, and the fields of a DataRow, all of unknown types (Way.OPAQUE). The first
+    may begin with the file's header, and the last is the file's trailer. Raises as `mask_rows` does."""
+    return _each(data, at, stop, b"d", sheet, masked, _copied_row)
+
+
+_One = Callable[[bytes, int, int, "_Marks", bool, Masked], bytes | None]
+"""What one message, data[start:end], becomes; None: it stays."""
+
+
+def _each(
+    data: bytes, at: int, stop: int, kind: bytes, sheet: Sheet, masked: Masked, one: _One
+) -> bytes | None:
     chunk = data[at:stop]
     marks = _Marks(sheet.every(chunk), at)
     plain = chunk.isascii()
     parts: list[bytes] = []
     copied = at
     while at < stop:
-        end = _end(data, at, stop, b"D" if ways is not None else b"d")
-        if ways is None:
-            made = _copied(data, at, end, marks, plain, masked)
-        else:
-            made = _row(data, at, end, ways, marks, plain, masked)
+        end = _end(data, at, stop, kind)
+        made = one(data, at, end, marks, plain, masked)
         if made is not None:
             parts += (data[copied:at], made)
             copied = end
@@ -137,8 +161,21 @@ def _row(
     count: int = _COUNT.unpack_from(data, start + 5)[0]
     if count != len(ways):
         raise RowError(f"a row of {count} columns where {len(ways)} were described")
+    return _fields(data, start, start + 7, end, ways, marks, plain, masked)
+
+
+def _fields(
+    data: bytes,
+    start: int,
+    at: int,
+    end: int,
+    ways: Sequence[int],
+    marks: _Marks,
+    plain: bool,
+    masked: Masked,
+) -> bytes | None:
+    """The message that begins at `start`, and its fields at `at`; None where it stays."""
     changes: list[tuple[int, int, bytes]] = []
-    at = start + 7
     for way in ways:
         if at + 4 > end:
             raise RowError("a row ends too early")
@@ -168,7 +205,7 @@ def _row(
     body = b"".join([*parts, data[position:end]])
     if len(body) + 4 > _LONGEST:
         raise RowError("a masked row is too long for a message")
-    return b"D" + _SIZE.pack(len(body) + 4) + body
+    return data[start : start + 1] + _SIZE.pack(len(body) + 4) + body
 
 
 def _asks(data: bytes, begin: int, end: int, way: int, marks: _Marks, plain: bool) -> bool:
@@ -191,3 +228,21 @@ def _copied(data: bytes, start: int, end: int, marks: _Marks, plain: bool, maske
     if made is None or made == value:
         return None
     return b"d" + _SIZE.pack(len(made) + 4) + made
+
+
+def _copied_row(
+    data: bytes, start: int, end: int, marks: _Marks, plain: bool, masked: Masked
+) -> bytes | None:
+    """One row of a binary COPY, None where it stays."""
+    at = start + 5
+    if end - at >= _FILE_HEADER and data.startswith(_SIGNATURE, at):
+        further: int = _SIZE.unpack_from(data, at + _FILE_HEADER - 4)[0]
+        if further < 0:
+            raise RowError("the header of a COPY has a wrong length")
+        at += _FILE_HEADER + further
+    if at == end or (at < end and data[at : min(at + 2, end)] == _TRAILER):
+        return None
+    if at + 2 > end:
+        raise RowError("a row ends too early")
+    count: int = _COUNT.unpack_from(data, at)[0]
+    return _fields(data, start, at + 2, end, (Way.OPAQUE,) * count, marks, plain, masked)

@@ -190,6 +190,41 @@ async def test_a_row_that_is_too_long_for_a_turn_is_masked_apart_in_its_place(pi
     assert session.state.outbox.thirsty
 
 
+def dense(size: int) -> tuple[bytes, bytes]:
+    """A row full of what must be looked at, and what the client should read."""
+    pieces = size // len(b'"a@b.co",')
+    made = [b"[" + b",".join([word] * pieces) + b"]" for word in (b'"a@b.co"', b'"[x]"')]
+    return DataRow((made[0],)).encode(), DataRow((made[1],)).encode()
+
+
+async def test_a_row_of_any_length_that_needs_many_close_looks_is_masked_apart() -> None:
+    elsewhere = Elsewhere()
+    session, (row, shown) = Session(elsewhere.mask), dense(4000)
+    end = CommandComplete("SELECT 9").encode()
+    session.side.feed(COLUMNS + row * 9 + end)
+    assert session.said() == COLUMNS
+    await settle(session)
+    assert session.said() == COLUMNS + shown * 9 + end
+    assert session.judge.rows == 9
+    assert len(elsewhere.given) > 1
+    assert all(len(rows) < 16_000 + 2 * len(row) for rows, *_ in elsewhere.given)
+
+
+async def test_rows_that_need_many_close_looks_only_together_take_turns_here() -> None:
+    elsewhere = Elsewhere()
+    session, (row, shown) = Session(elsewhere.mask), dense(300)
+    end = CommandComplete("SELECT 40").encode()
+    session.side.feed(COLUMNS + row * 40 + end)
+    turns = 0
+    while session.side.resting:
+        session.side.go_on()
+        turns += 1
+    assert session.said() == COLUMNS + shown * 40 + end
+    assert session.judge.rows == 40
+    assert turns > 5
+    assert not elsewhere.given
+
+
 async def test_nothing_goes_on_while_a_row_is_masked_apart_and_no_other_answer_is_taken_for_it() -> None:
     session, (said, shown) = Session(Elsewhere().mask), long_answer()
     session.side.feed(said[:-10])

@@ -107,9 +107,10 @@ class Replies:
             return False
         return not head.failed and not head.instead and run.copying == (kind == backend.COPY_DATA)
 
-    def masked(self, data: bytes, at: int, stop: int) -> content.Masked:
-        """What whole rows of one type, data[at:stop], become (see `masks`)."""
-        return self._mask(self._running(self._answering(*_ANSWER_ROWS)), data, at, stop)
+    def masked(self, data: bytes, at: int, stop: int, most: int | None = None) -> content.Masked:
+        """What whole rows of one type, data[at:stop], become (see `masks`). Raises TakesLong for more than
+        `most` close looks."""
+        return self._mask(self._running(self._answering(*_ANSWER_ROWS)), data, at, stop, most)
 
     def looked_into(self) -> tuple[tuple[int, ...] | None, content.Scanner, int]:
         """How `masked` looks into rows: by column (None: they are COPY's), for what, and COPY's format."""
@@ -122,11 +123,11 @@ class Replies:
             raise BackendBroke("rows came before their description")
         return None if run.copying else run.columns, run.scan, run.copy_format
 
-    def _mask(self, run: Run, data: bytes, at: int, stop: int) -> content.Masked:
+    def _mask(self, run: Run, data: bytes, at: int, stop: int, most: int | None = None) -> content.Masked:
         ways, scanner, copy_format = self._looked_into(run)
         if ways is None:
-            return content.mask_copies(data, at, stop, scanner, copy_format)
-        return content.mask_rows(data, at, stop, ways, scanner)
+            return content.mask_copies(data, at, stop, scanner, copy_format, most)
+        return content.mask_rows(data, at, stop, ways, scanner, most)
 
     def _columns(self, message: bytes) -> bytes | None:
         head = self._answering(Kind.QUERY, Kind.DESCRIBE, Kind.EXECUTE)

@@ -15,7 +15,7 @@ from struct import Struct
 from tollhouse_proxy.exchange import Settled, Wait
 from tollhouse_proxy.kits import kernel
 from tollhouse_proxy.ports.aside import AsideFailed
-from tollhouse_proxy.protocols.postgres.content import ContentHeld, Masked, Scanner
+from tollhouse_proxy.protocols.postgres.content import ContentHeld, Masked, Scanner, TakesLong
 from tollhouse_proxy.protocols.postgres.replies import HANDLERS, BackendBroke, Handler, Replies
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire import backend
@@ -29,10 +29,10 @@ _STREAMS_FROM = 64 * 1024
 """A row this long goes on in pieces (where nothing must look into it)."""
 _EASY = 16 * 1024
 """Bytes of rows that are masked at once where little was found so far, some 0.1 ms,"""
-_HARD = 1024
-"""and where much was: a value that must be looked at closely takes some 20 us."""
+_FIRST = 1024
+"""and where nothing is known yet; then as many as need half of _MOST_LOOKS."""
 _LONG = 32 * 1024
-"""Rows that reach this far beyond are masked apart: a kilobyte takes up to 0.1 ms."""
+"""Rows that reach this far beyond are masked apart, and so are some that need more than _MOST_LOOKS."""
 _MOST_LOOKS = 100
 """So many close looks are taken before others have their turn."""
 
@@ -75,7 +75,7 @@ class ServerSide:
         self._needed = 0
         self._passing = 0
         self._wake = wake
-        self._stride = _HARD
+        self._stride = _FIRST
         self._looks = 0
         self._mask_apart = mask_apart
         self._sent: _Sent | None = None
@@ -164,17 +164,17 @@ class ServerSide:
             if is_row:
                 if not rows:
                     mark = (at, begin, len(out))
-                masks, more = not plain and replies.masks(kind), 1
+                masks, more, made = not plain and replies.masks(kind), 1, None
                 if plain and not self._passing:
                     stop, more, _ = kernel.run(data, at, _EITHER)
                 elif masks:
-                    stop, more = self._run(data, at, _ALIKE[kind])
+                    stop, more, made = self._run(data, at, _ALIKE[kind])
                     if not more:
                         break
                 rows += more
                 size += stop - at
                 if masks:
-                    begin = self._put(data, begin, at, stop, self._masked(data, at, stop))
+                    begin = self._put(data, begin, at, stop, made)
                     if self._rests(stop < end):
                         at = stop
                         break
@@ -195,41 +195,52 @@ class ServerSide:
         if at < end:
             self._keep(data[at:])
 
-    def _run(self, data: bytes, at: int, alike: bytes) -> tuple[int, int]:
-        """Where the rows end that are masked together, and how many they are; 0: they are masked apart,
-        and are not there yet."""
-        if self._sent is not None:
-            return at + self._sent.size, self._sent.rows
+    def _run(self, data: bytes, at: int, alike: bytes) -> tuple[int, int, bytes | None]:
+        """Where the rows end that are masked together, how many they are, and what they become; 0: they are
+        not masked yet, and it is somebody else's turn, or they are masked apart."""
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            assert sent.made is not None
+            return at + sent.size, sent.rows, sent.made[1]
         stop, rows, _ = kernel.run(data, at, alike, at + self._stride)
-        if stop - at <= _LONG or self._mask_apart is None:
-            return stop, rows
+        if self._mask_apart is None:
+            return stop, rows, self._masked(data, at, stop, None)
+        if stop - at <= _LONG:
+            try:
+                return stop, rows, self._masked(data, at, stop, _MOST_LOOKS - self._looks)
+            except TakesLong:
+                if self._looks or rows > 1:
+                    if not self._looks:
+                        self._stride = max(self._stride // 16, 1)
+                    self._give_way()
+                    return at, 0, None
+            stop, rows, _ = kernel.run(data, at, alike, at + _EASY)
         ways, scanner, copy_format = self._replies.looked_into()
         self._waits -= 1
         self._sent = _Sent(self._waits, rows, stop - at)
         masked = self._mask_apart(data[at:stop], ways, scanner, copy_format)
         self._state.outbox.effects.append(Wait(self._waits, masked))
         self._rest()
-        return at, 0
+        return at, 0, None
 
-    def _masked(self, data: bytes, at: int, stop: int) -> bytes | None:
-        """Masks rows, and learns how many to take next."""
-        sent, self._sent = self._sent, None
-        if sent is not None:
-            assert sent.made is not None
-            return sent.made[1]
-        looks, made = self._replies.masked(data, at, stop)
+    def _masked(self, data: bytes, at: int, stop: int, most: int | None) -> bytes | None:
+        """Masks rows, and learns how many to take next. Raises TakesLong."""
+        looks, made = self._replies.masked(data, at, stop, most)
         self._looks += looks
-        self._stride = _HARD if looks * _HARD > stop - at else _EASY
+        self._stride = max(min(_EASY, (stop - at) * _MOST_LOOKS // (2 * looks)), 1) if looks else _EASY
         return made
 
     def _rests(self, more: bool) -> bool:
         """Whether it is the others' turn, where there is more to do."""
         if not more or self._looks < _MOST_LOOKS:
             return False
+        self._give_way()
+        return True
+
+    def _give_way(self) -> None:
         self._looks = 0
         self._rest()
         self._wake()
-        return True
 
     def _rest(self) -> None:
         self.resting = True

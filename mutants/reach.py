@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,9 +36,13 @@ class Reach:
         return self._in_order(set(self._lines.get(str(path.relative_to(ROOT)), {}).get(str(line), [])))
 
     def tests_of(self, path: Path) -> list[str]:
-        """Node ids of all that touch a file."""
+        """Node ids of all that may notice what a file says once, at import: those in files that name its
+        module, then those that come by a line of it."""
         lines = self._lines.get(str(path.relative_to(ROOT)), {})
-        return self._in_order({test for tests in lines.values() for test in tests})
+        named = re.compile(rf"\b{path.stem}\b")
+        naming = {test for test in self.seconds if named.search(_text(test.partition("::")[0]))}
+        touching = {test for tests in lines.values() for test in tests}
+        return self._in_order(naming) + self._in_order(touching - naming)
 
     def _in_order(self, tests: set[str]) -> list[str]:
         return sorted(tests, key=lambda test: (needs_server(test), self.seconds.get(test, 1.0), test))
@@ -56,6 +62,11 @@ class Reach:
     def load(cls, path: Path) -> Self:
         found = json.loads(path.read_text())
         return cls(found["seconds"], found["lines"])
+
+
+@cache
+def _text(file: str) -> str:
+    return (ROOT / file).read_text()
 
 
 def needs_server(test: str) -> bool:

@@ -25,24 +25,24 @@ HIDDEN = Obligations(
 )
 _SHORT = [
     (r'CAST\(NULL AS [^()]*(?:\(80\))?\) AS "(email|ssn|email_norm)"', r"«no \1»"),
-    (r'"\w+"\."(\w+)" AS "\1"', r"\1"),
     (r"\(tenant_id OPERATOR\(pg_catalog\.=\) '7'\)", "«own»"),
     (r'\(SELECT «own» FROM \(SELECT (.+?) AS "tenant_id"\) AS "\w+"\)', r"«own \1»"),
     (
         r"CAST\(pg_catalog\.concat\('tollhouse: [^()]*\(CAST\([^()]*\), 0\)\) AS pg_catalog\.bool\)",
         "«fail»",
     ),
+    (r'"\w+"\."(\w+)" AS "\1"', r"\1"),
     (r'"(?:pg_catalog|public)"\.|pg_catalog\.', ""),
     (r'"(\w+)"', r"\1"),
     (r"\s+", " "),
 ]  # fmt: skip
 
 
-def sent(sql: str, catalog: Catalog) -> str:
-    """The text under `HIDDEN`, or why there is none."""
+def sent(sql: str, catalog: Catalog, obligations: Obligations = HIDDEN) -> str:
+    """The text under these obligations, or why there is none."""
     (statement,) = understand(sql, catalog, SessionSettings())
     try:
-        made = rewrite(statement, HIDDEN, catalog, SessionSettings(), KEYS)
+        made = rewrite(statement, obligations, catalog, SessionSettings(), KEYS)
     except CannotRewrite as refused:
         return f"refused: {refused}"
     text = made.text

@@ -51,6 +51,7 @@ def filter_sql(one: RowFilter, relation: Relation, names: Names) -> str:
     text, kind, body, found = _read_pinned(text, kind, body, found, home)
     check_unshadowed(found, names, home)
     made = _spliced(text, found, home, one, kind, body)[len(prefix) : -2]
+    made = made[: Tokens(made).items[-1].end]  # a comment at its end would hide what comes behind
     if len(names.catalog.memo) < 4096:
         names.catalog.memo[key] = made
     return made

@@ -50,14 +50,14 @@ def test_no_other_kind_of_message_is_taken(caps: Caps) -> None:
             announced(caps, other, 4)
 
 
-@pytest.mark.parametrize("size", range(260))
-def test_a_cancel_key_has_4_to_256_bytes(size: int) -> None:
-    data = b"\0\0\0\7" + b"k" * size
-    packet = startup.CancelRequest(7, b"k" * size).encode()
-    if 4 <= size <= 256:
-        assert backend.BackendKeyData.parse(data).key == b"k" * size
-        assert startup.parse_startup(packet) == startup.CancelRequest(7, b"k" * size)
-    else:
+def test_a_cancel_key_has_4_to_256_bytes() -> None:
+    for size in range(260):
+        data = b"\0\0\0\7" + b"k" * size
+        packet = startup.CancelRequest(7, b"k" * size).encode()
+        if 4 <= size <= 256:
+            assert backend.BackendKeyData.parse(data).key == b"k" * size
+            assert startup.parse_startup(packet) == startup.CancelRequest(7, b"k" * size)
+            continue
         with pytest.raises(ProtocolError):
             backend.BackendKeyData.parse(data)
         with pytest.raises(ProtocolError):

@@ -49,7 +49,13 @@ AREAS = {
         Area(
             "mask",
             _sql("masks", "content_masks", "blanks") + tuple(sorted((PROXY / "kits").glob("content*.py"))),
-            ("tests/proxy/kits", *_SQL_TESTS, "tests/proxy/postgres/wire/test_content.py"),
+            (
+                "tests/proxy/kits/test_content.py",
+                "tests/proxy/kits/test_content_numbers.py",
+                "tests/proxy/postgres/sql",
+                "tests/proxy/postgres/wire/test_content.py",
+                "tests/real/sql/test_masks.py",
+            ),
         ),
         Area("wire", tuple(sorted((POSTGRES / "wire").glob("*.py"))), _WIRE_TESTS),
     )

@@ -10,16 +10,14 @@ KEEP_INTERVAL_SECONDS = 15
 KEEP_PROBES = 4
 """A peer gone without a word (a pulled cable, a firewall that forgot) is noticed after two minutes."""
 
-UNACKNOWLEDGED_SECONDS = 120
-"""And one that takes no more bytes, though some are on their way to it, as soon."""
-
+# TCP_USER_TIMEOUT is left alone on purpose: it also ends a peer that lives and only takes no bytes for a while,
+# as a server does whose COPY FROM waits for a lock, or a client that thinks over a row of a large result.
 _OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", KEEP_IDLE_SECONDS),
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", KEEP_INTERVAL_SECONDS),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", KEEP_PROBES),
-    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", UNACKNOWLEDGED_SECONDS * 1000),
 )
 
 

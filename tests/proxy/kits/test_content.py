@@ -162,3 +162,9 @@ def test_finds_that_overlap_are_masked_once_and_those_that_touch_each_for_itself
 def test_a_partial_mask_keeps_both_ends_only_of_what_is_longer() -> None:
     own = ContentScanner([Detector(pattern="[a-zé]+")], Partial(2, 3, "#"))
     assert own.scan("abcdé 1 abcdéf") == "##### 1 ab#déf"
+
+
+def test_a_document_with_escapes_and_very_many_values_is_masked_as_a_whole() -> None:
+    as_many_as_may_be = json.dumps(["a\n", *[1] * 99_999])
+    assert scanner().scan_json(as_many_as_may_be) == as_many_as_may_be
+    assert scanner().scan_json(json.dumps(["a\n", *[1] * 100_000])) == '"[x]"'

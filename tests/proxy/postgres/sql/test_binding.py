@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from kit.sent import sent
@@ -108,3 +111,35 @@ def test_a_mask_of_a_column_that_is_not_there_changes_nothing(catalog: Catalog) 
     assert shown("SELECT id FROM customers", catalog, mask("gone", Nullify())) == (
         "SELECT id FROM customers (errors as they are)"
     )
+
+
+def computed(expression: str) -> Catalog:
+    """The shop, where email_norm is computed by something else."""
+    rows = json.loads((Path(__file__).parent / "shop_catalog.json").read_text())
+    for row in rows["defaults"]:
+        row[2] = expression if "lower" in row[2] else row[2]
+    return Catalog.from_rows(rows)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_column_computed_from_several_shows_the_strictest_of_their_masks(order: int) -> None:
+    catalog = computed("lower(email::text || ssn)")
+
+    def norm(*masks: ColumnMask) -> str:
+        made = shown("TABLE customers", catalog, *masks[::order])
+        return made.rpartition(", uid, ")[2].partition(" FROM customers)")[0]
+
+    assert norm(mask("email", Partial(1, 1)), mask("ssn", Nullify())) == "«no email_norm»"
+    assert norm(mask("email", Redact(), content=EMAILS), mask("ssn", Nullify())) == "«no email_norm»"
+    assert norm(mask("email", Nullify()), mask("name", Redact())) == "«no email_norm»"
+    both = norm(mask("email", Redact("[e]"), content=EMAILS), mask("ssn", Redact("[s]"), content=EMAILS))
+    assert "'[e]'" in both
+    assert "'[s]'" in both
+
+
+@pytest.mark.parametrize("expression", ["lower((", "row_to_json(customers.*)::text", "customers.email"])
+def test_a_computation_that_cannot_be_read_or_reads_all_shows_the_mask(expression: str) -> None:
+    if "lower" not in expression:
+        expression = f"lower({expression})"
+    catalog = computed(expression)
+    assert "«no email_norm»" in shown("TABLE customers", catalog, mask("email", Nullify()))

@@ -42,6 +42,18 @@ def test_a_message_longer_than_its_kind_may_be_is_refused_from_its_header(
             announced(caps, kind, length)
 
 
+def test_what_waits_is_what_came_and_was_not_taken() -> None:
+    framer = Framer("this side", frontend.CAPS)
+    assert framer.waiting == 0
+    framer.feed(b"S\0\0\0\4S\0")
+    assert framer.waiting == 7
+    assert framer.next() == b"S\0\0\0\4"
+    assert framer.waiting == 2
+    assert framer.next() is None
+    framer.feed(b"\0\0\4")
+    assert (framer.waiting, framer.next(), framer.waiting) == (5, b"S\0\0\0\4", 0)
+
+
 @pytest.mark.parametrize("caps", [frontend.CAPS, frontend.LOGIN_CAPS, backend.CAPS])
 def test_no_other_kind_of_message_is_taken(caps: Caps) -> None:
     listed = {kind for table, kind, _ in SIDES if table is caps}
@@ -132,6 +144,8 @@ def test_a_body_is_read_to_its_end_and_no_further() -> None:
         body.end()
     assert (body.text(), body.left, body.rest()) == ("a", 0, b"")
     body.end()
+    with pytest.raises(ProtocolError, match="a length of -2 is negative"):
+        Body("X", b"\xff\xff\xff\xfe").value()
     for reading in (body.byte, body.int16, body.count16, body.int32, body.oid):
         with pytest.raises(ProtocolError, match="ends too early"):
             reading()

@@ -177,13 +177,16 @@ def client(name: str) -> Path:
 
 
 @contextmanager
-def running(version: int = 16, *, settings: str = "") -> Iterator[Postgres]:
-    """A server of that major release; `settings` are further lines of postgresql.conf."""
+def running(version: int = 16, *, settings: str = "", next_number: int = 0) -> Iterator[Postgres]:
+    """A server of that major release; `settings` are further lines of postgresql.conf. `next_number`, a
+    multiple of 2**20: its next transaction's number, as if it had had as many."""
     user = process.server_user()
     with process.workshop(f"postgres{version}", uid=user) as folder:
         programs = _reachable(programs_of(version), folder, user)
         data, password, port = folder / "data", secrets.token_hex(16), free_port()
         ca_file = _initialise(folder, data, programs, password, user, settings, tls=version != 16)
+        if next_number:
+            _age(folder, data, programs, user, next_number)
         server = process.start(
             f"PostgreSQL {version}",
             [programs / "postgres", "-D", data, "-p", str(port), "-k", folder],
@@ -262,21 +265,19 @@ def _initialise(
     words = folder / "password"
     words.write_text(password)
     _own(words, user)
-    command = [programs / "initdb", "-D", data, "-U", SUPERUSER, "--pwfile", words, "-A", "scram-sha-256"]
+    command: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        SUPERUSER,
+        "--pwfile",
+        words,
+        "-A",
+        "scram-sha-256",
+    ]
     command += ["-E", "UTF8", "--locale=C", "--no-sync"]
-    done = subprocess.run(
-        [str(word) for word in command],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        user=user,
-        group=user,
-        extra_groups=None if user is None else [],
-        env=_environment(folder),
-    )
-    if done.returncode:
-        raise process.DiedEarly(f"initdb failed: {done.stderr.strip()}")
+    _run(command, folder, user)
     words.unlink()
     lines, ca_file = SETTINGS + settings, None
     if tls:
@@ -290,6 +291,32 @@ def _initialise(
     for file in ("postgresql.conf", "pg_hba.conf"):
         _own(data / file, user)
     return ca_file
+
+
+def _age(folder: Path, data: Path, programs: Path, user: int | None, next_number: int) -> None:
+    """Everything frozen, as it would be by then, and the numbers used up."""
+    for database in ("template1", "postgres"):
+        _run([programs / "postgres", "--single", "-D", data, database], folder, user, "VACUUM FREEZE\n")
+    oldest = str(next_number - 1_000_000)
+    _run([programs / "pg_resetwal", "-x", str(next_number), "-u", oldest, "-D", data], folder, user)
+
+
+def _run(command: Sequence[str | Path], folder: Path, user: int | None, typed: str = "") -> None:
+    """One of the server's own programs, as its user, on a server that does not run."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        env=_environment(folder),
+    )
+    if done.returncode:
+        raise process.DiedEarly(f"{Path(command[0]).name} failed: {done.stderr.strip()}")
 
 
 def _own(path: Path, user: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from kit.postgres import Postgres
+from kit.postgres import Postgres, running
 from tollhouse_proxy.protocols.postgres.sql import CATALOG_QUERIES, FINGERPRINT_QUERY, SNAPSHOT_QUERY, Catalog
 from tollhouse_proxy.protocols.postgres.sql.catalog_queries import SECTIONS, SESSION
 from tollhouse_proxy.protocols.postgres.sql.renewal import Renewal, sees_all_of
@@ -79,7 +79,7 @@ class Watcher:
             self.connection.execute(one.encode())
 
     def rows(self, query: str) -> list[Row]:
-        return self.connection.execute(query.encode()).fetchall()
+        return list(self.connection.execute(query.encode()).fetchall())
 
     def whole(self) -> Catalog:
         return Catalog.from_rows({name: self.rows(query) for name, query in CATALOG_QUERIES.items()})
@@ -152,6 +152,56 @@ def test_a_change_that_was_under_way_is_seen_when_it_is_committed(watcher: Watch
         slow.commit()
         same(watcher.renewed(), watcher.whole())
         assert watcher.renewed().find_relation("public", "late") is not None
+
+
+def test_a_change_is_seen_though_a_later_one_was_seen_before(watcher: Watcher, dsn: str) -> None:
+    """Its entries are older than the newest, and there are no more and no fewer of them."""
+    watcher.run("CREATE TABLE t (a int, b int)")
+    with psycopg.connect(dsn) as slow, Watcher(dsn).connection as passer:
+        slow.execute("ALTER TABLE t RENAME a TO c; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME c TO b")
+        passer.execute("CREATE TABLE early (y int)")
+        watcher.renewed()
+        [before] = watcher.rows(FINGERPRINT_QUERY)
+        slow.commit()
+        assert watcher.rows(FINGERPRINT_QUERY) != [before]
+        same(watcher.renewed(), watcher.whole())
+
+
+def test_a_change_is_seen_where_old_numbers_look_newer_than_todays() -> None:
+    """Half of all transaction numbers later, entries of the beginning are still there, with their number."""
+    with running(16, next_number=2**31 + 2**20) as server, Watcher(server.dsn()).connection as session:
+        session.execute("CREATE TABLE t (a int, b int)")
+
+        def fingerprint() -> object:
+            return session.execute(FINGERPRINT_QUERY.encode()).fetchone()
+
+        before = fingerprint()
+        assert fingerprint() == before
+        session.execute("ALTER TABLE t RENAME a TO c")
+        assert fingerprint() != before
+
+
+def test_what_is_replaced_cannot_be_chosen_so_that_a_change_is_not_seen(watcher: Watcher, dsn: str) -> None:
+    """One number goes down by as much as another goes up, and neither is the newest."""
+    views = [f"CREATE OR REPLACE VIEW v{n} AS SELECT {{}} AS a" for n in range(4)]
+    for view in views:
+        watcher.run(view.format(0))
+    with psycopg.connect(dsn) as slow, Watcher(dsn).connection as passer:
+        start = int(watcher.rows("SELECT xmin FROM pg_rewrite WHERE ev_class = 'v0'::regclass")[0][0] or 0)
+        [own] = slow.execute("SELECT pg_current_xact_id()::text::int").fetchone() or (0,)
+        used = own
+        while used < 2 * own - start - 1:
+            [used] = passer.execute("SELECT pg_current_xact_id()::text::int").fetchone() or (0,)
+        passer.execute(views[1].format(1).encode())
+        passer.execute(views[2].format(1).encode())
+        numbers = "SELECT sum(xmin::text::bigint), max(xmin::text::bigint), count(*) FROM pg_rewrite"
+        [sums] = watcher.rows(numbers)
+        [before] = watcher.rows(FINGERPRINT_QUERY)
+        for n in (0, 1):
+            slow.execute(views[n].format(2).encode())
+        slow.commit()
+        assert watcher.rows(numbers) == [sums], "the test's own arithmetic"
+        assert watcher.rows(FINGERPRINT_QUERY) != [before]
 
 
 def test_another_sessions_snapshot_serves_without_its_temporary_tables(watcher: Watcher, dsn: str) -> None:

@@ -286,17 +286,24 @@ _PARTS: Mapping[str, tuple[str, str]] = {
 PARTS: tuple[str, ...] = ("settings", *_PARTS)
 """What the columns of FINGERPRINT_QUERY speak of, in order."""
 
-# The newest entry's transaction number, from ages alone: casting the number of every entry is dear. Entries
-# of no age (made by initdb, or frozen by an upgrade) count as none.
-_NOW = "pg_catalog.age('3'::pg_catalog.xid)::bigint"
+# All the entries' transaction numbers, not the newest one: a transaction that has begun earlier may commit
+# later, and numbers that are two thousand million old look newer than today's. A plain sum could be brought
+# about again by who chooses what is replaced. The numbers are told by ages: casting each of them is dear.
+# Entries of no age (made by initdb) count as none.
+_NOW = "(SELECT pg_catalog.age('3'::pg_catalog.xid)::bigint)"
 _NO_AGE = 2**31 - 1
+_SEED = 4
 
 
 def _part(table: str, condition: str) -> str:
     oids = ", '.', pg_catalog.sum(oid::bigint)" if table == "pg_class" else ""
-    youngest = f"NULLIF(pg_catalog.min(pg_catalog.age(xmin)), {_NO_AGE})"
+    number = f"({_NOW} - pg_catalog.age(xmin)) & {2**32 - 1}"
+    marks = (
+        f"pg_catalog.sum(pg_catalog.hashint8extended({number}, {_SEED}))"
+        f" FILTER (WHERE pg_catalog.age(xmin) <> {_NO_AGE})"
+    )
     return (
-        f"(SELECT pg_catalog.concat(pg_catalog.count(*), '.', {_NOW} - {youngest}{oids})"
+        f"(SELECT pg_catalog.concat(pg_catalog.count(*), '.', {marks}{oids})"
         f" FROM pg_catalog.{table} WHERE {condition})"
     )
 

@@ -497,6 +497,35 @@ def test_a_client_that_keeps_a_message_open_is_let_go_and_a_slow_one_is_not(
             assert b"begun and not ended" in plain.recv(1000)
 
 
+def test_a_client_whose_bytes_are_not_taken_has_not_kept_a_message_open(
+    postgres: Postgres, serve: Serve
+) -> None:
+    database = postgres.create_database(sql="CREATE TABLE loads (id int PRIMARY KEY, body text)")
+    world = serve(WireWorld(postgres, database, limits=TimeLimits(message=0.5)))
+    body = "x" * 300_000
+
+    def load() -> None:
+        with connect(world) as client, client.cursor().copy("COPY loads FROM STDIN") as copy:
+            for number in range(150):
+                copy.write_row((number, body))
+
+    with psycopg.connect(postgres.dsn(database)) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("INSERT INTO loads VALUES (0, 'not committed')")
+        running = pool.submit(load)
+        try:
+            wait.until(lambda: _waits_for(postgres, database), within=30, what="the COPY waits")
+            wait.until(partial(_passed, monotonic(), 2.0), within=10, what="several times the limit")
+        finally:
+            holder.rollback()
+        running.result(60)
+    assert postgres.value("SELECT count(*) FROM loads", database=database) == "150"
+
+
+def _waits_for(server: Postgres, database: str) -> bool:
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+    return server.value(waiting, database=database) == "1"
+
+
 def _passed(began: float, seconds: float) -> bool:
     return monotonic() - began > seconds
 

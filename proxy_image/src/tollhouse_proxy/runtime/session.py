@@ -262,7 +262,8 @@ class ClientSession(asyncio.Protocol):
         """Whether the client keeps a message open: it would hold its backend session for ever."""
         size = self._machine.unfinished if self._machine is not None else 0
         since, before = self._unfinished
-        if not size or size < before or not before:
+        # Where it is us who take no more (the backend is full, people think), it cannot send the rest.
+        if not size or size < before or not before or self._client_paused:
             self._unfinished = (now, size)
             return False
         if now - since < self._limits.message:

@@ -10,8 +10,8 @@ KEEP_INTERVAL_SECONDS = 15
 KEEP_PROBES = 4
 """A peer gone without a word (a pulled cable, a firewall that forgot) is noticed after two minutes."""
 
-# TCP_USER_TIMEOUT is left alone on purpose: it also ends a peer that lives and only takes no bytes for a while,
-# as a server does whose COPY FROM waits for a lock, or a client that thinks over a row of a large result.
+# TCP_USER_TIMEOUT is left alone on purpose: it also ends a peer that lives and only takes no bytes for a
+# while, as a server does whose COPY FROM waits for another session, or a client that thinks over a row.
 _OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),

@@ -53,11 +53,11 @@ _SHAPES = (
     "SELECT i, i, i, i FROM generate_series(1, {n}) i",
     "COPY (SELECT '{unit}', i FROM generate_series(1, {n}) i) TO STDOUT",
     "COPY (SELECT '{unit}', i FROM generate_series(1, {n}) i) TO STDOUT (FORMAT binary)",
-    "SELECT repeat('{unit}', 40) || i FROM generate_series(1, {n} / 10 + 1) i",
-    "SELECT repeat('{unit}', 700) || i FROM generate_series(1, {n} / 100 + 1) i",
+    "SELECT repeat('{unit}', 40) || i FROM generate_series(1, {n} / 100 + 1) i",
+    "SELECT repeat('{unit}', 700) || i FROM generate_series(1, {n} / 1000 + 1) i",
     "SELECT json_build_array(i, (SELECT array_agg('{unit}' || j) FROM generate_series(1, 300) j))"
-    " FROM generate_series(1, {n} / 100 + 1) i",
-    "COPY (SELECT repeat('{unit}', 700) FROM generate_series(1, {n} / 100 + 1) i) TO STDOUT (FORMAT binary)",
+    " FROM generate_series(1, {n} / 1000 + 1) i",
+    "COPY (SELECT repeat('{unit}', 700) FROM generate_series(1, {n} / 1000 + 1) i) TO STDOUT (FORMAT binary)",
 )  # fmt: skip
 _VALUES = (
     "4111 1111 1111 1111 ",
@@ -115,6 +115,8 @@ def _text(rng: random.Random) -> str:
         shape = rng.choice(_SHAPES)
         return shape.format(unit=rng.choice(_VALUES), n=rng.choice((1, 100, 3000, 100_000)))
     size = rng.choice((100, 900, 1100, 4_000, 20_000, MOST_TEXT - 200))
+    if dice > 0.9:
+        return f"SELECT '{(rng.choice(_VALUES) * size)[:size]}'"
     unit = rng.choice(_UNITS)
     body = "".join(unit.replace("{n}", str(n)) for n in range(size // len(unit)))[:size]
     return rng.choice(_HEADS) + body + rng.choice(_TAILS)

@@ -19,6 +19,7 @@ from tollhouse_core.masks import Detector, DetectorName, Mask, Nullify, Partial,
 from tollhouse_proxy.kits import batches, frames, kernel, rows
 from tollhouse_proxy.kits import template as template_twin
 from tollhouse_proxy.kits.content import ContentScanner
+from tollhouse_proxy.kits.content_finders import BITS, TooMany, finder
 from tollhouse_proxy.kits.content_sheet import sheet_of
 from tollhouse_proxy.kits.rows import Masked, RowError, Sheet, Way
 from tollhouse_proxy.protocols.postgres.content import mask_value
@@ -133,6 +134,8 @@ def outcome(function: Callable[..., Any], *given: Any) -> Any:
         return function(*given)
     except (RowError, ProtocolError) as error:
         return "rows", str(error)
+    except TooMany:
+        return "too many"
     except frames.FrameError as error:
         return error.args
 
@@ -177,6 +180,22 @@ class Target:
             made = outcome(function, copied, 0, len(copied), scanner.sheet, masked)
             if made != wanted:
                 campaign.found(repr((function.__module__, copied, "d", scanner.each, wanted, made)).encode())
+
+        self._spans(value(rng, Way.TEXT), campaign)
+
+    @staticmethod
+    def _spans(data: bytes, campaign: Campaign) -> None:
+        """All that is found in a value at once, against each finder by itself."""
+        campaign.tried(1)
+        for name, bit in BITS.items():
+            slow = outcome(lambda find: sorted(find(data)), finder(Detector(name)))
+            found = outcome(kernel.content_spans, data, bit)
+            if found != "too many" and not found[1]:
+                found = sorted(found[0])
+            elif found != "too many":
+                continue
+            if found != slow:
+                campaign.found(repr(("spans", name, data, slow, found)).encode())
 
     def _frames(self, rng: random.Random, campaign: Campaign) -> None:
         data = b"".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from kit.guard_world import READ_ORDERS, World, no_facts, policy_document, selec
 from kit.verdicts import awaited, judged
 from tollhouse_core.decision import Permitted, Refusal, Refused
 from tollhouse_core.identity import Identity, Proof
+from tollhouse_proxy.guard.records import MAX_TEXT
 from tollhouse_proxy.ports.judging import Completion, Outcome, SessionNotAllowed
 
 
@@ -137,6 +139,40 @@ def test_a_card_number_in_a_statement_is_hidden_in_the_record() -> None:
     record = str(world.sink.events[-1].data)
     assert "4111" not in record
     assert "[redacted]" in record
+
+
+def recorded(text: str, *parameters: str | None) -> Mapping[str, object]:
+    """What the audit holds of a statement, where card numbers are to be hidden."""
+    cards = {"name": "cards", "mask": {"content": ["PaymentCard"], "with": {"redact": {}}}}
+    world = World(policy_document(READ_ORDERS, cards))
+    judged(world, world.open(), replace(select(), text=text, canonical=text, parameters=parameters))
+    return world.sink.events[-1].data
+
+
+def test_of_a_long_text_the_record_holds_the_beginning_and_the_length_of_all() -> None:
+    card = "4111 1111 1111 1111"
+    for begun in range(MAX_TEXT - len(card), MAX_TEXT + 1, 6):
+        text = "x" * (begun - 1) + " " + card + " y" * 20_000
+        record = recorded(text, text, None, card)
+        assert record["textLength"] == len(text)
+        assert record["parameters"] == [record["text"], None, "[redacted]"]
+        assert isinstance(record["text"], str)
+        assert text.replace(card, "[redacted]").startswith(record["text"])
+        assert MAX_TEXT - len(card) < len(record["text"]) <= MAX_TEXT
+
+
+def test_a_find_that_begins_where_nobody_looks_any_more_is_not_recorded() -> None:
+    for begun in range(MAX_TEXT + 16_000, MAX_TEXT + 16_400, 7):
+        record = recorded("x" * begun + " 4111 1111 1111 1111 " + "y" * 1000)
+        assert set(str(record["text"])) == {"x"}
+        assert record["textLength"] == begun + 1021
+
+
+def test_a_long_text_full_of_finds_is_recorded_as_one_that_is_hidden() -> None:
+    record = recorded("4111 1111 1111 1111, " * 20_000)
+    assert str(record["text"]).startswith("[redacted]")
+    assert "4111" not in str(record["text"])
+    assert record["textLength"] == 420_000
 
 
 def test_what_still_runs_when_the_session_closes_is_recorded_as_lost() -> None:

@@ -13,8 +13,8 @@ from fuzz.twins import Target
 from kit.twins import Twins
 from tollhouse_core.masks import Detector, DetectorName, Mask, Partial, Redact, Token
 from tollhouse_proxy.kits.content import ContentScanner
-from tollhouse_proxy.kits.content_finders import loosened
-from tollhouse_proxy.kits.content_sheet import BITS, sheet_of
+from tollhouse_proxy.kits.content_finders import BITS, loosened
+from tollhouse_proxy.kits.content_sheet import sheet_of
 from tollhouse_proxy.kits.rows import LARGEST, RowError, Sheet, Way
 from tollhouse_proxy.protocols.postgres.content import mask_value
 from tollhouse_proxy.protocols.postgres.sql_dialect import Scanners

@@ -62,8 +62,8 @@ def session_record(session: Session, revision: str) -> dict[str, object]:
     return record
 
 
-def operation_record(number: int, operation: Operation) -> dict[str, object]:
-    """What was asked, in full."""
+def operation_record(number: int, operation: Operation, length: int | None = None) -> dict[str, object]:
+    """What was asked. `length` is that of its whole text, where `operation` holds only the beginning."""
     record: dict[str, object] = {
         "operation": number,
         "action": operation.action,
@@ -73,8 +73,9 @@ def operation_record(number: int, operation: Operation) -> dict[str, object]:
             for access in operation.accesses
         ],
     }
-    if len(operation.text) > MAX_TEXT:
-        record["textLength"] = len(operation.text)
+    length = len(operation.text) if length is None else length
+    if length > MAX_TEXT:
+        record["textLength"] = length
     if operation.parameters:
         record["parameters"] = [
             value if value is None or len(value) <= MAX_TEXT else value[:MAX_TEXT]

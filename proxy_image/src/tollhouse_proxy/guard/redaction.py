@@ -14,6 +14,9 @@ from tollhouse_core.policy.bundle import PolicyBundle
 from tollhouse_core.policy.rules import MaskRule
 from tollhouse_proxy.kits.content import ContentScanner
 
+_BEYOND = 16 * 1024
+"""Characters that are looked at beyond those that are recorded, so that a find there is seen whole."""
+
 
 class Redactor:
     """Applies every content mask of the bundle in force, whoever it is meant for."""
@@ -36,6 +39,24 @@ class Redactor:
             parameters=tuple(None if value is None else self._scan(value) for value in operation.parameters),
         )
 
+    def recorded(self, operation: Operation, bundle: PolicyBundle | None, most: int) -> Operation:
+        """The same for a record that keeps `most` characters of each text: no more of them is looked at."""
+        parameters = tuple(None if one is None else one[: most + _BEYOND] for one in operation.parameters)
+        text = operation.text[: most + _BEYOND]
+        begun = replace(operation, text=text, canonical=text, parameters=parameters)
+        if not self.redacts(bundle):
+            return begun
+        shown = self(begun, bundle)
+        pairs = zip(operation.parameters, parameters, shown.parameters, strict=True)
+        return replace(
+            shown,
+            text=_cut(operation.text, text, shown.text),
+            parameters=tuple(
+                made if made is None or one is None or begin is None else _cut(one, begin, made)
+                for one, begin, made in pairs
+            ),
+        )
+
     def redacts(self, bundle: PolicyBundle | None) -> bool:
         """Whether anything of a text may have to be hidden under this bundle."""
         if bundle is not self._bundle:
@@ -51,6 +72,12 @@ class Redactor:
         for scanner in self._scanners:
             text = scanner.scan(text)
         return text
+
+
+def _cut(whole: str, begin: str, shown: str) -> str:
+    """What may be shown of a text of which only the beginning was looked at: what stands at its end may be
+    the first half of a find."""
+    return shown if len(begin) == len(whole) else shown[:-_BEYOND] or Redact().text
 
 
 def _scanners(bundle: PolicyBundle | None) -> tuple[ContentScanner, ...]:

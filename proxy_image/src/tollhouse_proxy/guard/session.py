@@ -38,7 +38,7 @@ from tollhouse_proxy.guard.counters import Counters
 from tollhouse_proxy.guard.house import House
 from tollhouse_proxy.guard.journal import Journal
 from tollhouse_proxy.guard.limits import Exceeded, Meter, limit_message, retry_hint
-from tollhouse_proxy.guard.records import decision_record, operation_record
+from tollhouse_proxy.guard.records import MAX_TEXT, decision_record, operation_record
 from tollhouse_proxy.guard.standing import COMPLETED, Standing, standing_for
 from tollhouse_proxy.guard.vouching import issuer_of
 from tollhouse_proxy.ports.audit import AuditUnavailable
@@ -468,8 +468,8 @@ class SessionJudge:
         observed: tuple[Observation, ...],
         message: str = "",
     ) -> dict[str, object]:
-        shown = self._house.redactor(operation, self._house.in_force.bundle)
-        return operation_record(number, shown) | decision_record(
+        shown = self._house.redactor.recorded(operation, self._house.in_force.bundle, MAX_TEXT)
+        return operation_record(number, shown, len(operation.text)) | decision_record(
             name, decision.rule, decision.revision, observed, message
         )
 

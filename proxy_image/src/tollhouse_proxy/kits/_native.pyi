@@ -6,7 +6,7 @@ from typing import TypeVar
 from tollhouse_core.audit.chain import Encode
 from tollhouse_core.audit.event import Brief, Event
 from tollhouse_proxy.kits.batches import Parts
-from tollhouse_proxy.kits.rows import Masked, Sheet
+from tollhouse_proxy.kits.rows import Masked, Sheet, Span
 from tollhouse_proxy.kits.tally import Intake as Intake
 from tollhouse_proxy.kits.tally import Tally as Tally
 
@@ -22,6 +22,7 @@ def answered(
     data: bytes, caps: bytes, shapes: Container[bytes], status: int
 ) -> tuple[int, int, str] | None: ...
 def parts(data: bytes) -> Parts | None: ...
+def content_spans(data: bytes, detectors: int) -> tuple[list[Span], int]: ...
 def mask_copied(data: bytes, at: int, stop: int, sheet: Sheet, masked: Masked) -> bytes | None: ...
 def mask_rows(
     data: bytes, at: int, stop: int, ways: tuple[int, ...] | None, sheet: Sheet, masked: Masked

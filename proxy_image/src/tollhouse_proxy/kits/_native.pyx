@@ -8,6 +8,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawReall
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
+from tollhouse_proxy.kits.content_finders import TooMany
 from tollhouse_proxy.kits.content_numbers import IBAN_LENGTHS as IBANS
 from tollhouse_proxy.kits.frames import FrameError
 from tollhouse_proxy.kits.rows import RowError

@@ -14,6 +14,7 @@ cdef enum:
     MOST_SPANS = 64
     LONGEST_CARD_ROW = 64
     LONGEST_IBAN_TEXT = 34
+    MOST_PLACES = 10000  # content_finders.MOST_PLACES
 
 cdef enum Verdict:
     CLEAN = 0
@@ -27,8 +28,12 @@ cdef struct Span:
 
 cdef struct Finds:
     int count
+    int room
+    int places  # what the pattern of cards, or of IBANs, points at
     bint full
-    Span spans[MOST_SPANS]
+    bint grows
+    Span *spans
+    Span own[MOST_SPANS]
 
 cdef enum:
     IS_DIGIT = 1
@@ -68,8 +73,32 @@ cdef inline bint _is(uint8_t byte, uint8_t what) noexcept nogil:
     return (CLASS[byte] & what) != 0
 
 
+cdef inline void _none_yet(Finds *finds, bint grows) noexcept nogil:
+    finds.count = finds.places = 0
+    finds.full = False
+    finds.grows = grows
+    finds.spans = finds.own
+    finds.room = MOST_SPANS
+
+
+cdef bint _grown(Finds *finds) noexcept nogil:
+    """Whether there is room for more spans now."""
+    cdef Span *spans
+    cdef bint is_own = finds.spans == finds.own
+    if not finds.grows or finds.room > 1 << 28:
+        return False
+    spans = <Span *>PyMem_RawRealloc(NULL if is_own else finds.spans, finds.room * 2 * sizeof(Span))
+    if spans == NULL:
+        return False
+    if is_own:
+        memcpy(spans, finds.own, finds.count * sizeof(Span))
+    finds.spans = spans
+    finds.room *= 2
+    return True
+
+
 cdef inline void _note(Finds *finds, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    if finds.count == MOST_SPANS:
+    if finds.count == finds.room and not _grown(finds):
         finds.full = True
         return
     finds.spans[finds.count].begin = begin
@@ -142,6 +171,7 @@ cdef void _cards(octets text, Py_ssize_t size, Finds *finds, bint places) noexce
             break
         if count < 13:
             continue
+        finds.places += 1
         if places or count > LONGEST_CARD_ROW:
             _note(finds, start, last + 1)
         else:
@@ -365,6 +395,7 @@ cdef void _ibans(octets text, Py_ssize_t size, Finds *finds, bint places) noexce
         ):
             at += 1
             continue
+        finds.places += 1
         if places:
             _note(finds, at, at + 4)
         else:
@@ -606,8 +637,7 @@ cdef Verdict _examine(octets text, Py_ssize_t size, int detectors, bint places, 
     `strict`: it must be UTF-8."""
     cdef Sight sight
     _see(text, size, &sight)
-    finds.count = 0
-    finds.full = False
+    _none_yet(finds, False)
     if sight.high and strict and not _is_utf8(text, size):
         return BROKEN
     if sight.ats and detectors & EMAIL:
@@ -632,3 +662,69 @@ cdef Verdict _examine(octets text, Py_ssize_t size, int detectors, bint places, 
     if finds.full:
         return ASK
     return FOUND if finds.count else CLEAN
+
+
+cdef bint _search(octets text, Py_ssize_t size, int detectors, Finds *finds, int *left) noexcept nogil:
+    """See `content_spans`; whether a detector points at too many places."""
+    cdef Sight sight
+    cdef int before
+    _see(text, size, &sight)
+    if sight.high:
+        if not _is_utf8(text, size):
+            left[0] = detectors
+            return False
+        left[0] = (detectors & EMAIL if sight.ats else 0) | (detectors & CARD if sight.digits >= 13 else 0)
+        detectors &= ~(EMAIL | CARD)
+    if sight.ats and detectors & EMAIL:
+        _emails(text, size, finds)
+        if finds.count > MOST_PLACES:
+            return True
+    if size < 8:
+        return False
+    if sight.digits >= 13 and detectors & CARD:
+        _cards(text, size, finds, False)
+        if finds.places > MOST_PLACES:
+            return True
+    if sight.digits >= 7 and detectors & PHONE:
+        before = finds.count
+        _phones(text, size, finds)
+        if finds.count - before > MOST_PLACES:
+            return True
+    if sight.digits >= 2 and sight.letters and detectors & IBAN:
+        finds.places = 0
+        _ibans(text, size, finds, False)
+        if finds.places > MOST_PLACES:
+            return True
+    if sight.hints and size >= 13:
+        if detectors & PRIVATE_KEY and memchr(text, c"-", size) != NULL:
+            before = finds.count
+            _private_keys(text, size, finds)
+            if finds.count - before > MOST_PLACES:
+                return True
+        if detectors & ACCESS_KEY:
+            before = finds.count
+            _access_keys(text, size, finds)
+            if finds.count - before > MOST_PLACES:
+                return True
+    return False
+
+
+def content_spans(bytes data not None, int detectors):
+    """See `content_finders.content_spans`."""
+    cdef Finds finds
+    cdef octets text = <octets>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef int left = 0, index
+    cdef bint many
+    _none_yet(&finds, True)
+    try:
+        with nogil:
+            many = _search(text, size, detectors, &finds, &left)
+        if many:
+            raise TooMany
+        if finds.full:
+            raise MemoryError
+        return [(finds.spans[index].begin, finds.spans[index].end) for index in range(finds.count)], left
+    finally:
+        if finds.spans != finds.own:
+            PyMem_RawFree(finds.spans)

@@ -18,7 +18,18 @@ from typing import Final
 
 from tollhouse_core.masks import Bucket, Detector, Mask, Nullify, Partial, Redact, Token, Truncate
 
-from .content_finders import MOST_PLACES, BadPattern, Finder, Span, TooMany, finder, knows_edges, places
+from . import kernel
+from .content_finders import (
+    BITS,
+    MOST_PLACES,
+    BadPattern,
+    Finder,
+    Span,
+    TooMany,
+    finder,
+    knows_edges,
+    places,
+)
 
 __all__ = ["LARGEST", "BadPattern", "ContentScanner"]
 
@@ -42,11 +53,14 @@ class ContentScanner:
     token_key: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_finders", tuple(finder(detector) for detector in self.detectors))
+        bits = [0 if one.name is None else BITS[one.name] for one in self.detectors]
+        object.__setattr__(self, "_finders", tuple(zip(bits, map(finder, self.detectors), strict=True)))
+        object.__setattr__(self, "_named", sum(set(bits)))
         object.__setattr__(self, "_places", tuple(places(detector) for detector in self.detectors))
         object.__setattr__(self, "_edges", any(knows_edges(detector) for detector in self.detectors))
 
-    _finders: tuple[Finder, ...] = field(init=False, repr=False, compare=False)
+    _finders: tuple[tuple[int, Finder], ...] = field(init=False, repr=False, compare=False)
+    _named: int = field(init=False, repr=False, compare=False)
     _places: tuple[Finder, ...] = field(init=False, repr=False, compare=False)
     _edges: bool = field(init=False, repr=False, compare=False)
 
@@ -60,16 +74,22 @@ class ContentScanner:
         if len(data) > LARGEST:
             return self._whole(data)
         try:
-            spans = _merged(span for finder in self._finders for span in finder(data))
+            found, left = kernel.content_spans(data, self._named)
+            for bit, finder in self._finders:
+                if not bit or bit & left:
+                    found += finder(data)
+            spans = _merged(found)
         except TooMany:
             return self._whole(data)
         if not spans:
             return text
+        fixed = _encoded(self.mask.text) if isinstance(self.mask, Redact) else None
         parts, position = [], 0
         for start, end in spans:
-            parts += [_decoded(data[position:start]), self._masked(data[start:end])]
+            masked = _encoded(self._masked(data[start:end])) if fixed is None else fixed
+            parts += [data[position:start], masked]
             position = end
-        return "".join([*parts, _decoded(data[position:])])
+        return _decoded(b"".join([*parts, data[position:]]))
 
     def scan_json(self, text: str) -> str:
         """The same for a JSON document: strings and numbers are scanned by themselves, and the

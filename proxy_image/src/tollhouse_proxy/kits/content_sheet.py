@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from tollhouse_core.masks import (
     Bucket,
     Detector,
-    DetectorName,
     Mask,
     Nullify,
     Partial,
@@ -17,13 +15,10 @@ from tollhouse_core.masks import (
     Truncate,
 )
 from tollhouse_proxy.kits.content import ContentScanner
-from tollhouse_proxy.kits.content_finders import TooMany, loose_places
+from tollhouse_proxy.kits.content_finders import BITS, TooMany, loose_places
 from tollhouse_proxy.kits.rows import Pointer, Sheet, Span
 
-__all__ = ["BITS", "sheet_of"]
-
-BITS: Final = {name: 1 << place for place, name in enumerate(DetectorName)}
-"""PaymentCard 1, Email 2, Phone 4, IBAN 8, PrivateKey 16, AccessKey 32: the compiled twin counts on these."""
+__all__ = ["sheet_of"]
 
 
 def sheet_of(scanners: Sequence[ContentScanner]) -> Sheet:

@@ -59,9 +59,9 @@ class Approving:
         self.world.gate = cast(Any, Gate(house))
         self.requests = RequestFolder(self.state / "state" / "approvals")
 
-    def policy(self, *rules: Mapping[str, Any], **more: Any) -> None:
-        """What is in force from now on for everybody."""
-        document = policy_document(READ_EVERYTHING, *rules)
+    def policy(self, *rules: Mapping[str, Any], opens: bool = True) -> None:
+        """What is in force from now on for everybody; `opens`: besides READ_EVERYTHING."""
+        document = policy_document(*([READ_EVERYTHING] if opens else []), *rules)
         document["spec"]["subjects"] = [{"authenticated": {}}]
         text = bundle_text(document, approvalCredentials=self.stronger)
         assert self.in_force.offer(text), self.in_force.problem

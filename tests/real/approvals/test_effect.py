@@ -89,6 +89,7 @@ def held(asking: Approving, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg
         other.rollback()
 
 
+_READS_CLOSED = "not run beforehand: it reads what is not open without an approval"
 WAITERS = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
@@ -333,7 +334,25 @@ def test_what_reads_a_table_that_is_not_open_is_not_run_before_people_agree(
         asking.vote(request.name, "alice", "managers", decision="Denied")
         error_of(running)
     assert told.counted_rows is None
-    assert told.note == "not run beforehand: it reads what is not open without an approval"
+    assert told.note == _READS_CLOSED
+
+
+def test_nor_is_what_compares_rows_that_may_be_written_to_and_not_read(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    writes = {"sql": {"access": ["Delete"], "tables": ["orders"]}, "approvers": [{"group": "managers"}]}
+    asking.policy({"name": "deletes", "requireApproval": {**writes, "preview": "Execute"}}, opens=False)
+    with asking.connect() as client:
+        for sql, note, counted in (
+            ("DELETE FROM orders WHERE CASE WHEN total = 70 THEN true END", _READS_CLOSED, None),
+            ("DELETE FROM orders", None, 50),
+        ):
+            running = start(pool, client, sql)
+            request = asking.asked()
+            told = effect_of(request)
+            asking.vote(request.name, "alice", "managers", decision="Denied")
+            error_of(running)
+            assert (told.note, told.counted_rows) == (note, counted)
 
 
 def test_a_rule_on_estimated_rows_has_no_function_computed_that_needs_an_approval(

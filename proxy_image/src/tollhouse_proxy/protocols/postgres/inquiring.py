@@ -52,9 +52,16 @@ def inquiring(
 
 
 def _reading(operation: Operation) -> Operation:
-    """What the operation reads. Run before anybody has agreed, it tells by its time what it found."""
+    """What the operation reads. Run before anybody has agreed, it tells by its time what it found: so even
+    the rows that it writes to must be open, where an approved statement may compare them without a rule."""
+    tables = [access for access in operation.accesses if access.kind is AccessKind.TABLE]
+    written = {
+        access.path for access in tables if access.needs_rule and access.verb in (Verb.WRITE, Verb.DELETE)
+    }
     reads = tuple(
-        access for access in operation.accesses if (access.kind, access.verb) == (AccessKind.TABLE, Verb.READ)
+        replace(access, needs_rule=access.needs_rule or access.path in written)
+        for access in tables
+        if access.verb is Verb.READ
     )
     return replace(operation, action="SELECT", accesses=reads)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -35,6 +36,7 @@ def main() -> int:
         "--without-servers", action="store_true", help="leave tests/real out: quicker, and the score is lower"
     )
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     nursery = Nursery()
     missed = False
     with contextlib.ExitStack() as stack:
@@ -54,11 +56,18 @@ def _try(nursery: Nursery, reach: Reach, area: Area, sample: int, seed: int) -> 
         chosen = random.Random(seed).sample(population, sample)
     fates: Counter[str] = Counter()
     print(f"{area.name}: {len(chosen)} of {len(population)} mutants", flush=True)
-    for path, mutant in sorted(chosen, key=lambda one: (str(one[0]), one[1].number)):
-        fate = _fate(nursery, reach, path, mutant)
-        fates[fate] += 1
-        if fate in (_WORDS[SURVIVED], UNREACHED):
-            print(f"  {fate}: {path.relative_to(ROOT)}:{mutant.line}: {mutant.what}", flush=True)
+    try:
+        for path, mutant in sorted(chosen, key=lambda one: (str(one[0]), one[1].number)):
+            fate = _fate(nursery, reach, path, mutant)
+            fates[fate] += 1
+            if fate in (_WORDS[SURVIVED], UNREACHED):
+                print(f"  {fate}: {path.relative_to(ROOT)}:{mutant.line}: {mutant.what}", flush=True)
+    finally:  # who stops it is told what was found so far
+        score = _told(area, fates)
+    return score
+
+
+def _told(area: Area, fates: Counter[str]) -> float:
     counted = sum(fates.values()) - fates[_WORDS[BROKEN]]
     caught = fates[_WORDS[KILLED]] + fates[_WORDS[TIMED_OUT]]
     score = 100 * caught / counted if counted else 100.0

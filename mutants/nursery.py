@@ -79,18 +79,20 @@ class Nursery:
         child = os.fork()
         if child == 0:
             os.setpgid(0, 0)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os._exit(self._live(path, tree, tests))
         end = time.monotonic() + seconds
-        while True:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else KILLED
-            if time.monotonic() > end:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                return TIMED_OUT
-            time.sleep(0.02)
+        try:
+            while time.monotonic() <= end:
+                done, status = os.waitpid(child, os.WNOHANG)
+                if done:
+                    return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else KILLED
+                time.sleep(0.02)
+        except SystemExit:  # we are told to stop: nothing of ours goes on
+            _end(child)
+            raise
+        _end(child)
+        return TIMED_OUT
 
     def _live(self, path: Path, tree: ast.Module, tests: Sequence[str]) -> int:
         name = module_name(path)
@@ -107,6 +109,12 @@ class Nursery:
         except BaseException:
             return BROKEN
         return KILLED if run(tests) else SURVIVED
+
+
+def _end(child: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def _copying(create: Any) -> Any:

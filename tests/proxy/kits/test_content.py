@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tollhouse_core.masks import Detector, DetectorName, Nullify, Partial, Redact, Token
 from tollhouse_proxy.kits.content import LARGEST, BadPattern, ContentScanner
+from tollhouse_proxy.kits.content_finders import loosened
 
 ALL = tuple(Detector(name) for name in DetectorName)
 
@@ -168,3 +169,25 @@ def test_a_document_with_escapes_and_very_many_values_is_masked_as_a_whole() -> 
     as_many_as_may_be = json.dumps(["a\n", *[1] * 99_999])
     assert scanner().scan_json(as_many_as_may_be) == as_many_as_may_be
     assert scanner().scan_json(json.dumps(["a\n", *[1] * 100_000])) == '"[x]"'
+
+
+def test_places_are_counted_over_all_detectors_of_a_document() -> None:
+    def document(count: int) -> str:
+        return json.dumps(["a\n", *["a@b.co"] * count, *["+491234567890"] * 5000])
+
+    looking = scanner("Email", "Phone")
+    assert looking.scan_json(document(5001)) == '"[x]"'
+    assert looking.scan_json(document(2000)).count('"[x]"') == 7000
+
+
+@pytest.mark.parametrize(
+    ("pattern", "loose"),
+    [
+        (r"^a\b[\b^$]\.$", r"(?:)a(?:)[\b^$]\.(?:)"), (r"\Aa\z", "(?:)a(?:)"), ("[]^]a", "[]^]a"),
+        (r"[[:alpha:]$]\\b", r"[[:alpha:]$]\\b"), (r"\Q^\E", None),
+    ],
+)  # fmt: skip
+def test_a_pattern_is_asked_of_whole_rows_without_its_edges_or_not_at_all(
+    pattern: str, loose: str | None
+) -> None:
+    assert loosened(pattern) == loose

@@ -165,3 +165,26 @@ def test_a_message_of_ours_is_bounded_too() -> None:
 def test_a_string_with_a_nul_is_never_sent() -> None:
     with pytest.raises(ProtocolError, match="NUL"):
         frontend.Query(b"SELECT 1\0; DROP").encode()
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_a_bind_has_formats_for_none_all_or_each_of_its_parameters(count: int) -> None:
+    for given in range(5):
+        bind = frontend.Bind("p", "s", (1,) * given, (b"x",) * count)
+        if given in (0, 1, count):
+            assert frontend.Bind.parse(bind.encode()[5:]) == bind
+        else:
+            with pytest.raises(ProtocolError, match=f"{given} formats for {count} parameters"):
+                frontend.Bind.parse(bind.encode()[5:])
+
+
+@pytest.mark.parametrize("code", [-1, 2, 256])
+def test_a_format_is_text_or_binary(code: int) -> None:
+    for wrong in (frontend.Bind("", "", (code,), (b"x",)), frontend.Bind("", "", (), (), (0, code))):
+        with pytest.raises(ProtocolError, match="must be 0 or 1"):
+            frontend.Bind.parse(wrong.encode()[5:])
+
+
+def test_a_statement_to_prepare_ends_with_its_last_type() -> None:
+    with pytest.raises(ProtocolError, match="too many"):
+        frontend.Parse.parse(frontend.Parse("s", b"SELECT $1", (23,)).encode()[5:] + b"\0\0\0\x17")

@@ -85,6 +85,8 @@ def understand(text: str, catalog: Any, settings: Any) -> tuple[Statement, ...]:
     at = 0
     for piece in text.split(";"):
         words = piece.strip()
+        if "FLEETING" in words and "f1" not in catalog.epoch:
+            raise NotUnderstood("it does not exist", sqlstate="42P01")
         if words:
             found.append(_statement(words, at + piece.index(words[0])))
         at += len(piece) + 1
@@ -288,7 +290,7 @@ class Transcript:
                 return asked
             asked += sum(not any(word in text for word in _AROUND) for text in texts)
             answers = [_looked(*self._answer(text)) for text in texts]
-            self.backend(message(b"3"), *answers, *([ReadyForQuery(status).encode()] if synced else []))
+            self.backend(message(b"3") * 2, *answers, *([ReadyForQuery(status).encode()] if synced else []))
 
     def _answer(self, text: str) -> tuple[str, ...]:
         known = {

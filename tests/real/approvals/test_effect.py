@@ -374,6 +374,20 @@ def test_a_rule_on_estimated_rows_has_no_function_computed_that_needs_an_approva
     assert value(asking, drawn) == before
 
 
+def test_a_run_beforehand_that_fails_in_a_transaction_leaves_it_as_it_was(
+    asking: Approving, pool: ThreadPoolExecutor
+) -> None:
+    with asking.connect() as client, client.transaction():
+        client.execute("SELECT 1")
+        running = start(pool, client, "DELETE FROM orders WHERE total / (id % 2) >= 0 AND id = 2")
+        request = asking.asked()
+        asking.vote(request.name, "alice", "managers", decision="Denied")
+        error = error_of(running)
+    assert "denied by alice" in str(error)
+    note = effect_of(request).note or ""
+    assert note.startswith("not run beforehand: it failed when it was run"), note
+
+
 def test_what_writes_no_rows_itself_is_not_said_to_be_held_to_a_number(
     asking: Approving, pool: ThreadPoolExecutor
 ) -> None:

@@ -20,7 +20,7 @@ from kit.wire_transcript import (
     result,
     said,
 )
-from tollhouse_proxy.exchange import ClientGone, EndReason
+from tollhouse_proxy.exchange import ClientGone, EndReason, Woken
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.wire import frontend
 from tollhouse_proxy.protocols.postgres.wire.frontend import FunctionCall
@@ -219,7 +219,7 @@ def goes_back(talk: Transcript) -> None:
     texts = [one.text for one in map(frontend.Parse.parse, bodies(talk, b"P"))]
     assert [text.split()[0] for text in texts] == [b"ROLLBACK", b"RELEASE"]
     one = PARSED + BOUND + done("ROLLBACK") + CLOSED + CLOSED
-    talk.backend(CLOSED, one, one, ready("T"))
+    talk.backend(CLOSED, CLOSED, one, one, ready("T"))
 
 
 def bodies(talk: Transcript, kind: bytes) -> list[bytes]:
@@ -297,3 +297,27 @@ def test_what_a_call_by_number_stands_for_is_asked_again_when_the_catalog_moves_
     asked_what_it_is, looked = 2, 3
     assert other.answer_looks() == asked_what_it_is + looked
     assert other.kinds() == "EZ"
+
+
+def test_a_text_that_nobody_has_judged_is_read_anew_when_the_catalog_moves(
+    mover: Transcript, other: Transcript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it runs is gone, so the catalog is looked at once more, and has moved again by then."""
+    other.client(query("PREPARE p FLEETING x"))
+    other.backend(done("PREPARE"), ready())
+    other.to_backend(), other.to_client()
+    mover.client(query("DDL view"))
+    mover.backend(done("DDL"), ready())
+    answer, looks = other._answer, iter(("f2", "f3"))
+
+    def moves(text: str) -> tuple[str, ...]:
+        other.fingerprint = next(looks, "f3") if text == "signs?" else other.fingerprint
+        return answer(text)
+
+    monkeypatch.setattr(other, "_answer", moves)
+    other.client(query("EXECUTE p"))
+    while other.answer_looks() or other.woken:
+        other.woken = 0
+        other.machine.receive(Woken())
+    assert other.fingerprint == "f3"
+    assert said(other.to_client()[0])["C"] == "42P01"

@@ -75,9 +75,14 @@ class Bench:
         return self._waiting
 
     @property
+    def asked(self) -> bool:
+        """Whether somebody was asked for a verdict, and it is outstanding or not taken yet."""
+        return self._waiting or self._settled is not None or self._failed is not None
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing is outstanding, or was given and not taken."""
-        return not (self._waiting or self._made or self._settled is not None or self._failed is not None)
+        return not (self._made or self.asked)
 
     @property
     def failing(self) -> bool:

@@ -48,9 +48,10 @@ def ask(
     stopped them. Nothing may be owed."""
     hidden = Hidden(done, counts=counts)
     in_pipeline = state.open_pipeline
-    # What failed half-way before may have left its statement behind; those that follow find it forgotten.
-    messages = [(FORGET, Kind.CLOSE), *(one for question in questions for one in _messages(question))]
-    for message, kind in messages:
+    # What failed half-way before may have left its portal (in a transaction that goes back to a savepoint)
+    # and its statement behind; those that follow find both closed.
+    first = [(_CLOSE, Kind.CLOSE), (FORGET, Kind.CLOSE)]
+    for message, kind in (*first, *(one for question in questions for one in _messages(question))):
         hidden.last = Owed(kind, hidden=hidden)
         state.send(message, hidden.last)
     if in_pipeline:

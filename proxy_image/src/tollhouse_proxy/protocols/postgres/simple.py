@@ -34,6 +34,9 @@ STATEMENTS_A_TURN = 20
 """So many statements of one text are judged before other sessions get their turn."""
 
 
+_MOST_READINGS = 5
+"""So often a text is read when the catalog moves before anybody has judged it."""
+
 _AMONG = "it stands among other statements in one text"
 
 
@@ -57,6 +60,7 @@ class SimpleQuery:
         self._in_block = False
         """Whether a transaction block is open where the next statement of the text runs."""
         self._notices: list[str] = []
+        self._readings = 1
         self._elevation: Elevation | None = None
         self._counted: CountedQuery | None = None
 
@@ -73,6 +77,8 @@ class SimpleQuery:
                 return self._elevated(self._elevation)
             if not self._desk.upkeep.fresh(self._message[5:-1]):
                 return False
+            if self._may_read_anew():
+                self._statements, self._readings = None, self._readings + 1
             if self._statements is None:
                 if self._run_known():
                     return True
@@ -104,6 +110,12 @@ class SimpleQuery:
         except CannotRewrite as cannot:
             self._refuse(refuse.cannot_rewrite(cannot, self._desk.state.judge.revision))
         return True
+
+    def _may_read_anew(self) -> bool:
+        """Whether the catalog has moved since the text was read, and nobody has judged any of it."""
+        if self._statements is None or self._judged or self._desk.bench.asked:
+            return False
+        return self._readings < _MOST_READINGS and self._ground != self._desk.ground[1:]
 
     def _elevate(self) -> Elevation:
         """Raises Turned."""

@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -528,6 +529,16 @@ def _waits_for(server: Postgres, database: str) -> bool:
 
 def _passed(began: float, seconds: float) -> bool:
     return monotonic() - began > seconds
+
+
+def test_a_transaction_prepared_under_an_empty_name_is_the_servers_to_refuse(
+    postgres: Postgres, shop: str, serve: Serve
+) -> None:
+    with connect(serve(WireWorld(postgres, shop))) as client:
+        for text in ("BEGIN; PREPARE TRANSACTION ''", "ROLLBACK", "COMMIT PREPARED ''"):
+            with suppress(psycopg.Error):
+                client.execute(text.encode())
+        assert client.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_silent_client_is_let_go(postgres: Postgres, shop: str, serve: Serve) -> None:

@@ -98,8 +98,53 @@ def _position(text: str, reported: int, message: str) -> int | None:
     return min(first, len(text))
 
 
+DEPARSED = frozenset(
+    {
+        "SelectStmt",
+        "InsertStmt",
+        "UpdateStmt",
+        "DeleteStmt",
+        "MergeStmt",
+        "ExplainStmt",
+        "DeclareCursorStmt",
+        "PrepareStmt",
+        "ExecuteStmt",
+        "CopyStmt",
+        "CreateTableAsStmt",
+        "ViewStmt",
+    }
+)
+"""Kinds of statements that libpg_query spells out. Of others it must not be asked: where an empty string
+stands for what the grammar needs (PREPARE TRANSACTION '', LOAD '', ALTER TYPE ... ADD VALUE ''), it ends the
+process."""
+
+
+def canonical(kind: str, text: str) -> str:
+    """One statement of that kind, spelled alike for any layout and comments. Raises SqlSyntaxError."""
+    return deparse(text) if kind in DEPARSED else _tokens_apart(text)
+
+
+def _tokens_apart(text: str) -> str:
+    """The tokens as they are written, one blank where there was space or a comment. Two constants keep a
+    line's end between them, which makes them one."""
+    found: list[str] = []
+    end = 0
+    for token in scan(text):
+        if token.kind in _COMMENTS:
+            continue
+        gap = text[end : token.start]
+        if found and gap:
+            found.append("\n" if "\n" in gap and text[token.start] == "'" else " ")
+        found.append(text[token.start : token.end])
+        end = token.end
+    return "".join(found)
+
+
+_COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
+
+
 def deparse(text: str) -> str:
-    """The text in PostgreSQL's own canonical spelling. Raises SqlSyntaxError."""
+    """The text in PostgreSQL's own canonical spelling, only of DEPARSED kinds. Raises SqlSyntaxError."""
     guard_text(text)
     try:
         return str(deparse_protobuf(parse_sql_protobuf(text)))

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from tollhouse_core.operation import Operation
-from tollhouse_dialects.postgres.parse import ParsedStatement, SqlSyntaxError, deparse, parse
+from tollhouse_dialects.postgres.parse import ParsedStatement, SqlSyntaxError, canonical, parse
 
 from .catalog import Catalog, Relation
 from .consequences import uncounted
@@ -188,9 +188,9 @@ def _statement(
 ) -> Statement:
     accesses = tuple(found.accesses)
     try:
-        canonical = deparse(text)
+        spelled = canonical(kind, text)
     except SqlSyntaxError:
-        canonical = text
+        spelled = text
     sensitive = reading.sensitive or found.sensitive
     operation = Operation(
         action=reading.tag,
@@ -201,11 +201,11 @@ def _statement(
             "inTransaction": names.settings.in_transaction,
         },
         text=text,
-        canonical=canonical,
+        canonical=spelled,
         counted=reading.counted,
         objects=tuple(_identified(relation, names.catalog) for relation in found.relations.values()),
         uncounted=uncounted(kind, body, found, names.catalog),
-        template="" if sensitive else without_values(reading.tag, canonical, accesses),
+        template="" if sensitive else without_values(reading.tag, spelled, accesses),
     )
     return Statement(
         text=text,

@@ -141,6 +141,16 @@ def test_a_catalog_read_leaves_the_search_path_as_it_was(shop: Session) -> None:
     shop.read()
 
 
+def test_a_function_of_the_sessions_own_is_called_as_its_tables_are(shop: Session) -> None:
+    shop.connection.execute("CREATE FUNCTION pg_temp.own() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    shop.connection.execute("CREATE PROCEDURE pg_temp.does() LANGUAGE sql AS 'SELECT 1'")
+    shop.read()
+    for sql, name in (("SELECT pg_temp.own()", "own"), ("CALL pg_temp.does()", "does")):
+        (statement,) = shop.understand(sql)
+        paths = {access.path for access in statement.operation.accesses}
+        assert ("pg_temp", name) in paths, paths
+
+
 def test_the_fingerprint_changes_with_the_catalog(shop: Session) -> None:
     from tollhouse_proxy.protocols.postgres.sql import FINGERPRINT_QUERY
 

@@ -90,7 +90,7 @@ def judge_function(function: Function, found: Findings) -> None:
     if function.name in REVEALING_FUNCTIONS:
         found.everything = True
     if not trusted(function):
-        found.function(function.schema, function.name)
+        found.function(*function.path)
 
 
 def judge_attribute(name: str, names: Names, found: Findings) -> None:

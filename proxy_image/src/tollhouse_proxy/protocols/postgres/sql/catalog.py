@@ -116,6 +116,12 @@ class Function:
     variadic: bool
     result: int
     extension: str | None
+    temporary: bool = False
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """(schema, name); the session's own temporary schema is called pg_temp."""
+        return ("pg_temp" if self.temporary else self.schema, self.name)
 
     def takes(self, count: int) -> bool:
         """Whether a call with `count` arguments could mean this function."""
@@ -459,6 +465,7 @@ class Catalog:
             variadic=_true(row[9]),
             result=_number(row[11]),
             extension=row[12],
+            temporary=self._schema(row[1]) == self.temporary_schema,
         )
         return known
 

@@ -44,7 +44,7 @@ _PINNED: dict[str, frozenset[str]] = {
     "names": frozenset({"utf8", "utf-8", "unicode"}),
     "row_security": frozenset({"on", "off"}),
     "session_replication_role": frozenset({"origin", "default"}),
-    "default_with_oids": frozenset({"off", "false", "0"}),
+    "default_with_oids": frozenset({"off", "false", "0", "f", "no"}),
     "client_min_messages": _LEVELS,
 }
 _REASONS = {

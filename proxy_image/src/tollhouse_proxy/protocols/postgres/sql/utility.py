@@ -346,7 +346,7 @@ def _judge_procedure(body: Body, reader: Reader) -> None:
     if not candidates and not builtin:
         raise NotUnderstood(f"procedure {'.'.join(parts)} does not exist", sqlstate="42883")
     for function in candidates:
-        reader.found.function(function.schema, function.name)
+        reader.found.function(*function.path)
 
 
 _SPECIAL = {

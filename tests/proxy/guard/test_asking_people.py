@@ -17,6 +17,7 @@ from kit.guard_world import (
     session,
 )
 from tollhouse_core.api import parse_object
+from tollhouse_core.api.approval_request import ApprovalRequest, Phase
 from tollhouse_core.decision import Refusal, Refused
 from tollhouse_core.identity import Identity, Proof
 from tollhouse_core.policy.bundle import build_bundle
@@ -131,3 +132,30 @@ def provider(name: str, issuer: str) -> Mapping[str, Any]:
         "metadata": {"name": name},
         "spec": {"oidc": {"issuer": issuer}},
     }
+
+
+async def test_a_request_that_is_cancelled_while_it_is_made_is_withdrawn_once_it_is_there() -> None:
+    world = World(policy_document(DELETE_NEEDS))
+    made, go_on = world.approvals.create, asyncio.Event()
+
+    async def slowly(request: ApprovalRequest) -> ApprovalRequest:
+        await go_on.wait()
+        return await made(request)
+
+    world.approvals.create = slowly  # type: ignore[method-assign]
+    waiting = asyncio.ensure_future(world.open().judge(delete(), no_facts, world.waiting))  # type: ignore[arg-type]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert [one.status.phase for one in world.approvals.requests.values()] == [Phase.WITHDRAWN]
+
+
+async def test_a_request_that_the_audit_cannot_record_is_withdrawn() -> None:
+    world = World(policy_document(FAIL_FAST))
+    judge = world.open()
+    world.sink.broken = True
+    assert (await refused(world, judge, 7)).refusal is Refusal.UNAVAILABLE
+    assert [one.status.phase for one in world.approvals.requests.values()] == [Phase.WITHDRAWN]

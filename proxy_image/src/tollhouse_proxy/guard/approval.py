@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -240,24 +241,37 @@ class ApprovalDesk:
             now=self._now(),
             preview=preview,
         )
-        stored = await self._house.approvals.create(request)
+        stored = await self._stored(request)
         self._house.asking.made(self._asker, stored.metadata.name or "", stored.spec.expires_at)
-        self._journal.write(
-            EventKind.APPROVAL_REQUESTED,
-            {
-                "request": stored.metadata.name,
-                "digest": asked.digest,
-                "policy": rule.policy,
-                "rule": rule.rule,
-                "revision": decision.revision,
-                "action": asked.operation.action,
-                "text": stored.spec.operation.text,
-                "opens": describe_grant(stored.spec.grant),
-                "expiresAt": stored.spec.expires_at.isoformat(),
-                **_effect_record(stored),
-            },
-        )
+        record = {
+            "request": stored.metadata.name,
+            "digest": asked.digest,
+            "policy": rule.policy,
+            "rule": rule.rule,
+            "revision": decision.revision,
+            "action": asked.operation.action,
+            "text": stored.spec.operation.text,
+            "opens": describe_grant(stored.spec.grant),
+            "expiresAt": stored.spec.expires_at.isoformat(),
+            **_effect_record(stored),
+        }
+        try:
+            self._journal.write(EventKind.APPROVAL_REQUESTED, record)
+        except AuditUnavailable:
+            await self._requests.withdraw([stored], "the audit cannot record it")
+            raise
         return stored
+
+    async def _stored(self, request: ApprovalRequest) -> ApprovalRequest:
+        """The request as it was made. Cancelled meanwhile, it is withdrawn as soon as it is there: nobody
+        would wait for it, and no record would say that it was asked."""
+        making = asyncio.ensure_future(self._house.approvals.create(request))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError as error:
+            with suppress(StoreUnavailable, StoreRefused):
+                await self._requests.withdraw([await making], _why_withdrawn(error))
+            raise
 
     def _room_for_one_more(self, rule: RuleRef, revision: str) -> None:
         """Raises Refusing when too much of this identity's is open already."""

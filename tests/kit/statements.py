@@ -12,7 +12,8 @@ def shown(sql: str, catalog: Catalog) -> tuple[str, str, str]:
 
 
 def _touched(statement: Statement, catalog: Catalog) -> str:
-    bound, needed = set(), set()
+    bound: set[str] = set()
+    needed: set[str] = set()
     for access in statement.operation.accesses:
         words = f"{access.action} {access.object}".strip().replace("public.", "")
         (needed if access.needs_rule else bound).add(words)

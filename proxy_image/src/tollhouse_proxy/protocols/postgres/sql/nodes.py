@@ -33,6 +33,7 @@ FIELD_TYPES: dict[str, str] = {
     "returningClause": "ReturningClause",
     "context_item": "JsonValueExpr",
     "value": "JsonValueExpr",
+    "val": "JsonValueExpr",
     "format": "JsonFormat",
     "output": "JsonOutput",
     "returning": "JsonReturning",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from real.operator.asking import TRIAGE
+from kit.asked import TRIAGE
 from real.operator.callers import APPLY, JSON, JSON_PATCH, MERGE
 from tollhouse_core.api.approval_request import ApprovalRequestSpec, ApprovalRequestStatus
 from tollhouse_core.api.shape import wire_name

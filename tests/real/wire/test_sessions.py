@@ -541,6 +541,16 @@ def test_a_transaction_prepared_under_an_empty_name_is_the_servers_to_refuse(
         assert client.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_a_parameter_bound_as_void_stands_for_what_a_function_gives(postgres: Postgres, serve: Serve) -> None:
+    """As JDBC calls a function with OUT parameters."""
+    made = "CREATE FUNCTION twice(IN n int, OUT m int) LANGUAGE sql AS 'SELECT n * 2'"
+    world = serve(WireWorld(postgres, postgres.create_database(sql=made)))
+    with connect(world) as client:
+        int4, void = 23, 2278
+        found = client.pgconn.exec_params(b"SELECT * FROM twice($1, $2)", [b"21", None], [int4, void])
+        assert found.get_value(0, 0) == b"42", found.error_message
+
+
 def test_a_silent_client_is_let_go(postgres: Postgres, shop: str, serve: Serve) -> None:
     world = serve(WireWorld(postgres, shop, limits=TimeLimits(login=0.5)))
     with socket.create_connection((world.host, world.port), timeout=5) as silent:

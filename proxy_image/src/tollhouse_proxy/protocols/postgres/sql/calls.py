@@ -34,7 +34,7 @@ def judge_call(body: Body, names: Names, found: Findings) -> None:
         raise NotUnderstood("a function call without a name")
     arguments = body.get("args", [])
     count = None if body.get("func_variadic") else len(arguments)
-    judge_name(parts, count, names, found, body.get("location"))
+    judge_name(parts, count, names, found, body.get("location"), sum(map(_may_be_void, arguments)))
     if parts[-1] in _ARGUMENT_JUDGES and parts[-1] in names.catalog.builtin_functions:
         found.sensitive = True
         if parts[-1] in COUNTING_FUNCTIONS:
@@ -42,13 +42,27 @@ def judge_call(body: Body, names: Names, found: Findings) -> None:
         _ARGUMENT_JUDGES[parts[-1]](arguments, found, names)
 
 
+def _may_be_void(argument: Body) -> bool:
+    """Whether it is a parameter: bound as void, the server leaves it out. So drivers write what a function
+    gives by OUT parameters (`{call f(?, ?)}` of JDBC)."""
+    kind, body = wrapped(argument)
+    while kind == "TypeCast":
+        kind, body = wrapped(body["arg"])
+    return kind == "ParamRef"
+
+
 def judge_name(
-    parts: tuple[str, ...], count: int | None, names: Names, found: Findings, position: int | None
+    parts: tuple[str, ...],
+    count: int | None,
+    names: Names,
+    found: Findings,
+    position: int | None,
+    void: int = 0,
 ) -> None:
-    """A function by name and number of arguments (None: unknown)."""
+    """A function by name and number of arguments (None: unknown), of which the server may leave out `void`."""
     name = parts[-1]
     found.called.add(name)
-    builtin, candidates = names.functions(parts, count)
+    builtin, candidates = names.functions(parts, count, void)
     if not builtin and not candidates:
         if len(parts) == 1 and count == 1:
             return  # functional notation: email(c) is the column c.email, or an error of the server

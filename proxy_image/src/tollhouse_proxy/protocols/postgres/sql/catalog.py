@@ -123,11 +123,11 @@ class Function:
         """(schema, name); the session's own temporary schema is called pg_temp."""
         return ("pg_temp" if self.temporary else self.schema, self.name)
 
-    def takes(self, count: int) -> bool:
-        """Whether a call with `count` arguments could mean this function."""
+    def takes(self, fewest: int, count: int) -> bool:
+        """Whether a call with `fewest` to `count` arguments could mean this function."""
         most = 10_000 if self.variadic else len(self.arguments)
         least = len(self.arguments) - self.defaults - (1 if self.variadic else 0)
-        return least <= count <= most
+        return least <= count and fewest <= most
 
 
 @dataclass(frozen=True, slots=True)

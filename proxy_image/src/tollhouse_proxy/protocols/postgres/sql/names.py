@@ -95,8 +95,11 @@ class Names:
                 return found
         return None
 
-    def functions(self, parts: Sequence[str], count: int | None) -> tuple[bool, tuple[Function, ...]]:
-        """(whether pg_catalog may be meant, candidates outside it) for a call of `count` arguments.
+    def functions(
+        self, parts: Sequence[str], count: int | None, void: int = 0
+    ) -> tuple[bool, tuple[Function, ...]]:
+        """(whether pg_catalog may be meant, candidates outside it) for a call of `count` arguments, of which
+        the server may leave out `void`.
 
         The server picks the best match over all schemas of the path, so all of them count.
         """
@@ -111,7 +114,7 @@ class Names:
             function
             for function in self.catalog.functions(name)
             if (function.schema == schema if schema else function.schema in self.function_path)
-            and (count is None or function.takes(count))
+            and (count is None or function.takes(count - void, count))
         )
         return builtin, candidates
 

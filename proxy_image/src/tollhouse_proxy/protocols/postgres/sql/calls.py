@@ -59,7 +59,7 @@ def judge_name(
     position: int | None,
     void: int = 0,
 ) -> None:
-    """A function by name and number of arguments (None: unknown), of which the server may leave out `void`."""
+    """A function by name and number of arguments (None: unknown; the server may leave out `void` of them)."""
     name = parts[-1]
     found.called.add(name)
     builtin, candidates = names.functions(parts, count, void)

@@ -324,11 +324,12 @@ async def test_asyncpg_prepares_anew_what_another_session_has_changed(world: Wir
         await other.close()
 
 
-@pytest.mark.parametrize("milliseconds", [1, 5])
+@pytest.mark.parametrize("milliseconds", [5, 20])
 def test_the_clients_statement_timeout_is_not_for_our_own_questions(
     world: WireWorld, milliseconds: int
 ) -> None:
-    """Reading a catalog may take longer than what a client grants its statements."""
+    """Reading a catalog may take longer than what a client grants its statements (to take that away is under
+    it yet, and takes a fraction of a millisecond where the server is not busy)."""
     options = f"'-c statement_timeout={milliseconds}'"
     with connect(world, options=options) as client:
         assert client.execute("SHOW statement_timeout").fetchone() == (f"{milliseconds}ms",)

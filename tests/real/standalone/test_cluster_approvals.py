@@ -13,6 +13,7 @@ import pytest
 from kit import control_plane as part
 from kit.kube_programs import kubectl_program
 from kit.plugin import Plugin
+from real.operator.asking import votes_are_taken
 from real.operator.installed import Installed
 from tollhouse_operator.cli import main
 
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(400)]
 @pytest.fixture(scope="module")
 def tollhouse() -> Iterator[Installed]:
     with part.running() as plane, Installed(plane, votes="policies") as installed:
+        votes_are_taken(installed, installed.shop())
         yield installed
 
 

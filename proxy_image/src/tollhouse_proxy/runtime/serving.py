@@ -17,6 +17,10 @@ _LOOK_AT_ONCE = 50
 
 _GOODBYE_SECONDS = 2.0
 
+_DOORS = 16
+"""How many connections are taken in one turn of the loop: uvloop takes one from each listening descriptor.
+With a single one, a cancel would wait for seconds behind others' connections when turns are long."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeSettings:
@@ -42,7 +46,7 @@ class Serving:
         self._settings = settings
         self._parts = parts
         self._sessions: set[ClientSession] = set()
-        self._server: asyncio.Server | None = None
+        self._doors: list[asyncio.Server] = []
         self._watch: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -59,13 +63,14 @@ class Serving:
         settings = self._settings
         listener = _listener(settings)
         self.port = int(listener.getsockname()[1])
-        self._server = await loop.create_server(self._accept, sock=listener, backlog=settings.backlog)
+        for door in [listener, *(listener.dup() for _ in range(_DOORS - 1))]:
+            self._doors.append(await loop.create_server(self._accept, sock=door, backlog=settings.backlog))
         self._watch = loop.create_task(self._watch_time())
 
     async def drain(self, seconds: float, words: str = "the proxy is being shut down") -> None:
         """Takes no more clients; sessions end as soon as they are idle, and all of them after `seconds`."""
-        if self._server is not None:
-            self._server.close()
+        for door in self._doors:
+            door.close()
         for session in tuple(self._sessions):
             session.tell(EndWhenIdle(words))
         await self._emptied(seconds)

@@ -12,7 +12,7 @@ from .findings import Findings
 from .guards import filtered_columns, outside_error, refuse_generated
 from .nodes import Body, strings, walk, wrapped
 from .quoting import columns, name
-from .sources import source_sql
+from .sources import qualify, source_sql
 from .splice import Splice, expression_tree, tree_of
 from .statement import CannotRewrite
 from .writes import check_shape, check_written_columns
@@ -30,6 +30,8 @@ def rewrite_copy(splice: Splice, body: Body, found: Findings, binding: Binding) 
             column.name for column in binding.catalog.columns(relation.oid) if not column.generated
         ]
         check_written_columns(relation, listed or all_columns, binding)
+        if "schemaname" not in body["relation"]:
+            qualify(splice, body["relation"], relation)
         return
     listed = strings(body.get("attlist"))
     shown = list(listed) or [
@@ -80,10 +82,7 @@ def _check_rows(splice: Splice, body: Body, relation: Relation, binding: Binding
         splice.replace_text(end, end, f" WHERE {check}")
         copied["whereClause"] = expression_tree(check)
         return
-    where = tokens.find("WHERE", tokens.at(body["relation"]["location"]), 0)
-    if where is None:
-        raise CannotRewrite("the WHERE of the COPY could not be read safely")
-    behind = tokens.items[where].end
+    behind = tokens.items[splice.seek("WHERE", tokens.at(body["relation"]["location"]), 0)].end
     splice.replace_text(behind, behind, " CASE WHEN (")
     splice.replace_text(end, end, f") THEN {check} ELSE false END")
     made = expression_tree(f"CASE WHEN (true) THEN {check} ELSE false END")

@@ -60,10 +60,8 @@ def filter_sql(one: RowFilter, relation: Relation, names: Names) -> str:
 def _read_pinned(
     text: str, kind: str, body: Body, found: Findings, home: Names
 ) -> tuple[str, str, Body, Findings]:
-    """The text with its built-ins pinned, read again; as it was where nothing is pinned."""
+    """The text with its built-ins pinned, read again."""
     fixed = pinned(text, kind, body, found, home)
-    if fixed == text:
-        return text, kind, body, found
     kind, body = wrapped(parse(fixed)[0].tree)
     again = Findings()
     Reader(home, again).statement(kind, body, Scope())
@@ -75,7 +73,7 @@ def _spliced(
 ) -> str:
     tokens = Tokens(text)
     edits: list[tuple[int, int, str]] = []
-    for source in found.sources[1:] if found.sources and found.sources[0].location < 20 else found.sources:
+    for source in found.sources:
         index = tokens.at(source.location)
         end = tokens.items[tokens.name_end(index) - 1].end
         edits.append((tokens.items[index].start, end, relation_name(source.relation)))

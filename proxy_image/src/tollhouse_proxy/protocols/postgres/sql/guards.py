@@ -24,8 +24,8 @@ OUTSIDE_FILTER = "tollhouse: the row is outside the rows you may write"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an UPDATE, DELETE or DO UPDATE stands: its first token behind the keyword, the one behind its
-    last before RETURNING, the depth of its parentheses, and the node that holds its lists."""
+    """Where an UPDATE, DELETE or DO UPDATE stands: its target (or DO), the token behind its last before
+    RETURNING, the depth of its parentheses, and the node that holds its lists."""
 
     start: int
     end: int
@@ -39,25 +39,12 @@ def place_of(splice: Splice, write: Write) -> Place:
     target = tokens.at(write.node["location"])
     depth = tokens.items[target].depth
     if write.kind == "InsertStmt":
-        start, clause = _do_update(splice, target, depth), write.body["onConflictClause"]
+        start, clause = splice.seek("DO", target, depth), write.body["onConflictClause"]
     else:
-        keyword = "UPDATE" if write.kind == "UpdateStmt" else "DELETE"
-        start = 1 + next(index for index in range(target, -1, -1) if tokens.word(index) == keyword)
-        clause = write.body
+        start, clause = target, write.body
     end = tokens.block_end(start, depth)
     stop = tokens.find("RETURNING", start, depth, end)
     return Place(start, end if stop is None else stop, depth, clause)
-
-
-def _do_update(splice: Splice, start: int, depth: int) -> int:
-    tokens = splice.tokens
-    while True:
-        found = tokens.find("DO", start, depth)
-        if found is None:
-            raise CannotRewrite("ON CONFLICT could not be rewritten safely")
-        if tokens.word(found + 1) == "UPDATE":
-            return found
-        start = found + 1
 
 
 def guard_rows(
@@ -87,10 +74,7 @@ def guard_rows(
         splice.replace_text(last, last, f" WHERE {head}true{tail}")
         copied["whereClause"] = tree
         return
-    index = tokens.find("WHERE", start, depth, end)
-    if index is None:
-        raise CannotRewrite("the WHERE could not be rewritten safely")
-    behind = tokens.items[index].end
+    behind = tokens.items[splice.seek("WHERE", start, depth, end)].end
     splice.replace_text(behind, behind, f" {head}(")
     splice.replace_text(last, last, f"){tail}")
     _put_condition(tree, check is not None, copied["whereClause"])
@@ -171,7 +155,7 @@ def _new_row_check(
     if not assigned:
         return None
     row = []
-    for column in wanted:
+    for column in sorted(wanted):
         if column in assigned:
             value = _assigned_text(splice, assigned[column], depth, end)
             row.append(f"{cast(value, column_type(columns[column], binding))} AS {name(column)}")

@@ -62,9 +62,7 @@ def _insert_defaults(splice: Splice, write: Write, binding: Binding) -> None:
     made = f"{head}SELECT {', '.join(values)}{tail}"
     tokens = splice.tokens
     target = tokens.at(write.node["location"])
-    default = tokens.find("DEFAULT", target, tokens.items[target].depth)
-    if default is None or tokens.word(default + 1) != "VALUES":
-        raise CannotRewrite("the INSERT could not be rewritten safely", "Name the values.")
+    default = splice.seek("DEFAULT", target, tokens.items[target].depth)
     listed = column_list([column.name for column in targets])
     splice.replace_text(tokens.items[default].start, tokens.items[default + 1].end, f"({listed}) {made}")
     copied = splice.twin(write.body)
@@ -202,10 +200,7 @@ def _cast_values(
     while tokens.word(index) == "(":
         index += 1
     depth = tokens.items[index].depth
-    found = tokens.find("VALUES", index, depth)
-    if found is None:
-        raise CannotRewrite("the VALUES of this INSERT could not be read safely")
-    index = found + 1
+    index = splice.seek("VALUES", index, depth) + 1
     kinds = [plain_type(column, binding) for column in targets]
     plain = [_constants(column, binding) for column in targets]
     for row, (row_node, row_copy) in enumerate(zip(body["valuesLists"], given["valuesLists"], strict=True)):

@@ -94,15 +94,12 @@ def _around(splice: Splice, first: int, stop: int, head: str, condition: Body) -
 def _guard_clause(
     splice: Splice, write: Write, clause: Body, start: int, stop: int, depth: int, binding: Binding
 ) -> None:
-    tokens = splice.tokens
     then = _then(splice, start, stop, depth)
     if clause.get("matchKind") == "MERGE_WHEN_NOT_MATCHED_BY_SOURCE":
         _guard_unmatched(splice, write, clause, start, then, binding)
     action = clause.get("commandType")
     if action == "CMD_UPDATE":
-        begin = tokens.find("SET", then, depth, stop)
-        if begin is None:
-            raise CannotRewrite(_UNREADABLE)
+        begin = splice.seek("SET", then, depth, stop)
         guard_items(
             splice, write, set_items(splice, clause.get("targetList", []), begin + 1, stop, depth), binding
         )
@@ -198,9 +195,7 @@ def _guard_insert(
 def _value_places(splice: Splice, then: int, stop: int, depth: int, count: int) -> list[tuple[int, int]]:
     """First token and the one behind the last of every value in VALUES (...)."""
     tokens = splice.tokens
-    found = tokens.find("VALUES", then, depth, stop)
-    if found is None or tokens.word(found + 1) != "(":
-        raise CannotRewrite(_UNREADABLE)
+    found = splice.seek("VALUES", then, depth, stop)
     close = next(index for index in range(found + 2, stop) if tokens.word(index) == ")"
                  and tokens.items[index].depth == depth)  # fmt: skip
     commas = [index for index in range(found + 2, close) if tokens.word(index) == ","

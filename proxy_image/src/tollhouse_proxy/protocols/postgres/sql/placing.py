@@ -39,9 +39,7 @@ def sample_clause(splice: Splice, source: Source, plain: bool, filtered: bool) -
     tokens = splice.tokens
     target = tokens.at(source.location)
     depth = tokens.items[target].depth
-    start = tokens.find("TABLESAMPLE", target, depth)
-    if start is None:
-        raise CannotRewrite("the TABLESAMPLE could not be read safely")
+    start = splice.seek("TABLESAMPLE", target, depth)
     end = _behind_parentheses(splice, tokens.name_end(start + 1), depth)
     if tokens.word(end) == "REPEATABLE":
         end = _behind_parentheses(splice, end + 1, depth)

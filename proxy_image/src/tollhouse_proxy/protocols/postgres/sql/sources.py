@@ -13,7 +13,6 @@ from .catalog import Relation
 from .filters import check_unshadowed, filter_sql
 from .findings import Findings, Source
 from .keys import key_conditions
-from .names import Names
 from .nodes import Body, strings, walk
 from .placing import sample_clause, system_columns
 from .quoting import columns, name, relation_name
@@ -108,23 +107,18 @@ def _definition(view: Relation, binding: Binding, depth: int) -> str:
     names = under_empty_path(binding.names)
     found = Findings()
     Reader(names, found).statement(kind, body, Scope())
-    check_view_names(found, binding.names, names)
+    check_unshadowed(found, binding.names, names)  # it is printed for an empty path
     splice = Splice(text, kind, body)
     weave(splice, found.sources, binding, depth + 1)
     return splice.finish()[0]
 
 
-def check_view_names(found: Findings, names: Names, home: Names) -> None:
-    """A definition is printed for an empty path: the session's path must not change it."""
-    check_unshadowed(found, names, home)
-
-
 def weave(
     splice: Splice, sources: list[Source], binding: Binding, depth: int = 0, *, blank: bool = False
-) -> list[Source]:
+) -> None:
     """Puts every source that obligations touch into its sub-select; qualifies the others.
 
-    `blank`: what counts rows shows nothing. Returns the sources that were replaced.
+    `blank`: what counts rows shows nothing.
     """
     touched, kept = [], []
     for source in sources:
@@ -142,7 +136,6 @@ def weave(
     _strip_schemas(splice, touched + kept)
     for source in touched:
         _complete_grouping(splice, source, binding)
-    return touched
 
 
 def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> None:
@@ -164,9 +157,9 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
     if keys:
         made = f"{made[: -len(_BARRIER)]} AND {' AND '.join(keys)}{_BARRIER}"
     key = (source.relation.oid, only, extra, source.alias)
-    tree = None if keys or sample else binding.trees.get(key)
-    tree = _put(splice, source, made, tree)
-    if not keys and not sample:
+    plain = not keys and not sample
+    tree = _put(splice, source, made, binding.trees.get(key) if plain else None)
+    if plain:
         binding.trees[key] = tree
 
 
@@ -247,8 +240,6 @@ def _strip_schemas(splice: Splice, touched: list[Source]) -> None:
         for source in touched
         if "alias" not in source.node
     }
-    if not bare_names:
-        return
     for kind, node in walk(splice.kind, splice.body):
         if kind != "ColumnRef" or len(node.get("fields", [])) < 3:
             continue

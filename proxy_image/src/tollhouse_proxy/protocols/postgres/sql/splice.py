@@ -20,6 +20,7 @@ _LONGEST = 4 * MAX_SQL_BYTES
 _REPLACED = "\0replaced"
 _LOCATIONS = frozenset({"location", "stmt_location", "stmt_len", "list_start", "list_end", "rexpr_list_start",
                         "rexpr_list_end", "arg_location", "name_location"})  # fmt: skip
+_SIMPLER = "Write it in a simpler way, with plain table names."
 
 
 @dataclass
@@ -40,6 +41,13 @@ class Splice:
     def twin(self, node: Body) -> Body:
         """The copy of a node of `body`."""
         found: Body = self._memo[id(node)]
+        return found
+
+    def seek(self, word: str, start: int, depth: int, stop: int | None = None) -> int:
+        """Index of a keyword that must be there at that depth. Raises CannotRewrite."""
+        found = self.tokens.find(word, start, depth, stop)
+        if found is None:
+            raise CannotRewrite(f"the {word} could not be read safely", _SIMPLER)
         return found
 
     def replace_text(self, start: int, end: int, replacement: str) -> None:
@@ -65,10 +73,7 @@ class Splice:
                 "the statement becomes too long with its masks", "Ask for fewer columns or tables."
             )
         if bare(tree_of(made)) != bare({self.kind: self._copy}):
-            raise CannotRewrite(
-                "the statement could not be rewritten safely",
-                "Write it in a simpler way, with plain table names.",
-            )
+            raise CannotRewrite("the statement could not be rewritten safely", _SIMPLER)
         return made, tuple(edits)
 
 

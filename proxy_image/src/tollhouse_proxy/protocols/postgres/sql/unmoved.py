@@ -71,10 +71,7 @@ def keep_target(splice: Splice, write: Write, binding: Binding) -> None:
         splice.replace_text(last, last, f" WHERE {condition}")
         copied["whereClause"] = expression_tree(condition)
         return
-    index = tokens.find("WHERE", place.start, place.depth, place.end)
-    if index is None:
-        raise CannotRewrite("the WHERE could not be rewritten safely")
-    behind = tokens.items[index].end
+    behind = tokens.items[splice.seek("WHERE", place.start, place.depth, place.end)].end
     splice.replace_text(behind, behind, f" {condition} AND (")
     splice.replace_text(last, last, ")")
     tree = expression_tree(f"{condition} AND (true)")

@@ -88,9 +88,9 @@ def _guard_values(splice: Splice, write: Write, place: Place, binding: Binding) 
         target["ResTarget"].get("name") in wanted and not is_simple(target["ResTarget"]["val"])
         for target in targets
     )
-    begin = splice.tokens.find("SET", place.start, place.depth, place.end) if hard else None
-    if begin is None:
+    if not hard:
         return False
+    begin = splice.seek("SET", place.start, place.depth, place.end)
     ends = (splice.tokens.find(word, begin, place.depth, place.end) for word in ("FROM", "WHERE"))
     stop = min((end for end in ends if end is not None), default=place.end)
     guard_items(splice, write, set_items(splice, targets, begin + 1, stop, place.depth), binding)

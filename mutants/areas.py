@@ -52,8 +52,12 @@ AREAS = {
             (
                 "tests/proxy/kits/test_content.py",
                 "tests/proxy/kits/test_content_numbers.py",
+                "tests/proxy/kits/test_content_spans.py",
+                "tests/proxy/kits/test_rows.py",
                 "tests/proxy/postgres/sql",
                 "tests/proxy/postgres/wire/test_content.py",
+                "tests/proxy/postgres/wire/test_rows_in_turns.py",
+                "tests/fuzz",
                 "tests/real/sql/test_masks.py",
             ),
         ),

@@ -238,15 +238,42 @@ def test_an_own_pattern_hides_at_the_source_what_it_hides_in_results(
         assert masked(types, "t", Redact("-"), (own,)).fetchall()[0][0] == shown
 
 
-@pytest.mark.parametrize("column", ["i8", "d"])
+@pytest.mark.parametrize("column", ["i8", "d", "f8"])
 def test_a_number_in_which_content_is_found_becomes_null(column: str, types: Session) -> None:
     with types.connection.transaction(force_rollback=True):
         types.connection.execute("DELETE FROM types")
         types.connection.execute("ALTER TABLE types ALTER d TYPE numeric")
-        for number in ("42", "4111111111111111"):
+        for number in ("42", "378282246310005"):
             types.connection.execute(f"INSERT INTO types ({column}) VALUES ({number})".encode())
         content = (Detector(DetectorName.PAYMENT_CARD),)
         assert [row[0] for row in masked(types, column, Redact(), content).fetchall()] == [42, None]
+
+
+@pytest.mark.parametrize(
+    ("column", "pattern", "found", "clean"),
+    [
+        ("i4", r"\d{6}", "123456", "12345"),
+        ("f4", "-7", "-7.5", "7.5"),
+        ("da", "1980-", "'1980-03-04'", "'1981-03-04'"),
+        ("iv", "day", "'3 days'", "'3 hours'"),
+        ("e", "s[a]d", "'sad'", "'ok'"),
+        ("ip", r"10\.0\.", "'10.0.0.1'", "'10.1.0.1'"),
+        ("u", "^aaaa", "'aaaaaaaa-0000-0000-0000-000000000001'", "'baaaaaaa-0000-0000-0000-000000000001'"),
+        ("b", "t", "true", "false"),
+        ("i2", "(?=1)", "1", None),
+    ],
+)
+def test_an_own_pattern_hides_what_it_finds_in_types_that_cannot_carry_a_mask(
+    column: str, pattern: str, found: str, clean: str | None, types: Session
+) -> None:
+    with types.connection.transaction(force_rollback=True):
+        types.connection.execute("DELETE FROM types")
+        for value in (found, clean or "NULL"):
+            types.connection.execute(f"INSERT INTO types ({column}) VALUES ({value})".encode())
+        plain = types.connection.execute(f"SELECT {column} FROM types".encode()).fetchall()
+        content = (Detector(pattern=pattern), Detector(DetectorName.PHONE))
+        shown = masked(types, column, Redact(), content).fetchall()
+        assert sorted((row[0] for row in shown), key=str) == sorted((None, plain[1][0]), key=str)
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonb"])

@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from tollhouse_core.masks import Bucket, Detector, Mask, Nullify, Partial, Redact, Token, Truncate
@@ -30,16 +29,13 @@ from .content_finders import (
     knows_edges,
     places,
 )
+from .content_json import atoms, decoded, encoded, said, suspects
 
 __all__ = ["LARGEST", "BadPattern", "ContentScanner"]
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a value that are scanned, in some 0.3 s; a larger one is masked as a whole."""
 
-_MOST_ATOMS = 10 * MOST_PLACES
-_ATOM = re.compile(rb'"(?:[^"\\]++|\\(?s:.))*+(?:"|\Z)|-?[0-9][0-9.eE+\-]*+')
-_BETWEEN = b'"\0"'
-"""Stands between the atoms of a document; no detector of ours looks across it."""
 _LIKE_WHOLE = 8
 """Characters that a Partial mask leaves of a value masked as a whole."""
 
@@ -53,16 +49,25 @@ class ContentScanner:
     token_key: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
-        bits = [0 if one.name is None else BITS[one.name] for one in self.detectors]
-        object.__setattr__(self, "_finders", tuple(zip(bits, map(finder, self.detectors), strict=True)))
-        object.__setattr__(self, "_named", sum(set(bits)))
-        object.__setattr__(self, "_places", tuple(places(detector) for detector in self.detectors))
-        object.__setattr__(self, "_edges", any(knows_edges(detector) for detector in self.detectors))
+        """Says at once what is wrong with an own pattern. Raises BadPattern."""
+        _ = self._finders
 
-    _finders: tuple[tuple[int, Finder], ...] = field(init=False, repr=False, compare=False)
-    _named: int = field(init=False, repr=False, compare=False)
-    _places: tuple[Finder, ...] = field(init=False, repr=False, compare=False)
-    _edges: bool = field(init=False, repr=False, compare=False)
+    @cached_property
+    def _finders(self) -> tuple[tuple[int, Finder], ...]:
+        """With the bit of each; 0 for an own pattern."""
+        return tuple((BITS[one.name] if one.name else 0, finder(one)) for one in self.detectors)
+
+    @cached_property
+    def _named(self) -> int:
+        return sum({bit for bit, _ in self._finders})
+
+    @cached_property
+    def _places(self) -> tuple[Finder, ...]:
+        return tuple(map(places, self.detectors))
+
+    @cached_property
+    def _edges(self) -> bool:
+        return any(map(knows_edges, self.detectors))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Made anew elsewhere: finders cannot be sent."""
@@ -70,7 +75,7 @@ class ContentScanner:
 
     def scan(self, text: str) -> str:
         """The text with every find masked; the same object where there is none."""
-        data = _encoded(text)
+        data = encoded(text)
         if len(data) > LARGEST:
             return self._whole(data)
         try:
@@ -83,66 +88,48 @@ class ContentScanner:
             return self._whole(data)
         if not spans:
             return text
-        fixed = _encoded(self.mask.text) if isinstance(self.mask, Redact) else None
         parts, position = [], 0
         for start, end in spans:
-            masked = _encoded(self._masked(data[start:end])) if fixed is None else fixed
-            parts += [data[position:start], masked]
+            parts += [data[position:start], encoded(self._masked(data[start:end]))]
             position = end
-        return _decoded(b"".join([*parts, data[position:]]))
+        return decoded(b"".join([*parts, data[position:]]))
 
     def scan_json(self, text: str) -> str:
         """The same for a JSON document: strings and numbers are scanned by themselves, and the
         result is JSON again (a masked number becomes a string)."""
-        data = _encoded(text)
+        data = encoded(text)
         try:
             if len(data) > LARGEST:
                 raise TooMany
-            if b"\\" not in data and not self._edges and not self._pointed(data):
-                return text
-            parts, position = [], 0
-            for start, end in self._suspects(data):
-                changed = self._atom(_decoded(data[start:end]))
-                if changed is not None:
-                    parts += [_decoded(data[position:start]), changed]
-                    position = end
+            suspected = self._suspects(data)
         except TooMany:
             return json.dumps(self._whole(data), ensure_ascii=False)
-        return "".join([*parts, _decoded(data[position:])]) if parts else text
+        parts, position = [], 0
+        for start, end in suspected:
+            changed = self._atom(decoded(data[start:end]))
+            if changed is not None:
+                parts += [decoded(data[position:start]), changed]
+                position = end
+        return "".join([*parts, decoded(data[position:])]) if parts else text
+
+    def _suspects(self, data: bytes) -> list[Span]:
+        """The strings and numbers of a document that must be scanned. Raises TooMany."""
+        if self._edges:
+            every = atoms(data)
+            if len(every) > MOST_PLACES:
+                raise TooMany
+            return every
+        if b"\\" not in data and not self._pointed(data):
+            return []
+        return suspects(data, self._pointed)
 
     def _pointed(self, data: bytes) -> list[Span]:
         """Where something may be. A find that asks for no edge of the text lies in one of these or
         meets it: between them there is no place to begin."""
         return _merged(span for one in self._places for span in one(data))
 
-    def _suspects(self, data: bytes) -> list[Span]:
-        """The strings and numbers of a document that something may be in. Raises TooMany."""
-        atoms: list[Span] = []
-        values: list[bytes] = []
-        for found in _ATOM.finditer(data):
-            if len(atoms) >= _MOST_ATOMS:
-                raise TooMany
-            atom = found.group()
-            atoms.append(found.span())
-            values.append(_encoded(_value(_decoded(atom))) if b"\\" in atom else atom)
-        if self._edges:
-            if len(atoms) > MOST_PLACES:
-                raise TooMany
-            return atoms
-        begins, position = [], 0
-        for value in values:
-            begins.append(position)
-            position += len(value) + len(_BETWEEN)
-        chosen: set[int] = set()
-        for start, end in self._pointed(_BETWEEN.join(values)):
-            first = bisect_right(begins, start) - 1
-            chosen.update(range(max(first, 0), bisect_right(begins, end)))
-            if len(chosen) > MOST_PLACES:
-                raise TooMany
-        return [atoms[number] for number in sorted(chosen)]
-
     def _atom(self, atom: str) -> str | None:
-        value = _value(atom)
+        value = said(atom)
         masked = self.scan(value)
         return None if masked is value else json.dumps(masked, ensure_ascii=False)
 
@@ -157,7 +144,7 @@ class ContentScanner:
             case Redact(text=text):
                 return text
             case Partial(keep_first=first, keep_last=last, character=character):
-                shown = _decoded(hit)
+                shown = decoded(hit)
                 if len(shown) <= first + last:
                     return character * len(shown)
                 hidden = len(shown) - first - last
@@ -166,24 +153,6 @@ class ContentScanner:
                 return "tok_" + hmac.new(self.token_key, hit, hashlib.sha256).hexdigest()[:32]
             case Nullify() | Token() | Truncate() | Bucket():
                 return ""
-
-
-def _value(atom: str) -> str:
-    """What a string or a number of a document says."""
-    if not atom.startswith('"'):
-        return atom
-    try:
-        return str(json.loads(atom, strict=False))
-    except ValueError:
-        return atom[1:-1]
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

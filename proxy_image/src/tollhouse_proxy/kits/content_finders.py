@@ -58,7 +58,7 @@ def compile_pattern(pattern: str) -> re2._Regexp[bytes]:
     try:
         return re2.compile(pattern.encode(), options)
     except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if error.args else "not RE2"
+        reason = b" ".join(error.args).decode(errors="replace")
         raise BadPattern(f"pattern {pattern!r} is not valid RE2: {reason}") from None
 
 

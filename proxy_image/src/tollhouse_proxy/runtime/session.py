@@ -604,6 +604,17 @@ class ClientSession(asyncio.Protocol):
             if self._lingering is not None:
                 self._lingering.cancel()
             self._ended(self)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Whatever knows this session by its methods would keep it, and all it holds, until the next
+        collection of everything."""
+        if self._backend is not None:
+            self._backend.attach(_nothing, _nothing, _nothing)
+        if self._lease is not None:
+            self._lease.hand_to(_nothing)
+        self._machine = self._judge = self._client = self._backend = None
+        self._lease = self._lingering = self._undertaking = None
 
 
 def _nothing(*_: object) -> None: ...

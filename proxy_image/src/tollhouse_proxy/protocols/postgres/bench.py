@@ -188,6 +188,7 @@ class Bench:
         self._clear()
         if self._waiting:
             self._forget()
+        self._previews.let_go()
 
     def _clear(self) -> None:
         if self._made:

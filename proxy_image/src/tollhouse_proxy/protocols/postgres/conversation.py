@@ -631,6 +631,15 @@ class PostgresMachine:
             self._errand.lose()
         if self._session is not None:
             self._lose(self._session)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """The parts hold one another, and this machine by its methods: without this each session that ends
+        would lie about until the next collection of everything, and thousands of them before it."""
+        if self._session is not None:
+            self._session.let_go()
+        self._client_side = self._server_side = self._lane = None
+        self._session = self._upkeep = self._bench = None
 
     @staticmethod
     def _lose(session: SessionState) -> None:

@@ -84,6 +84,9 @@ class _Wanted:
     rehearsal: Rehearsal | None = None
 
 
+def _nobody(_: Report | None) -> None: ...
+
+
 class Previews:
     """`fail` is called for a statement that cannot run at all, with the backend's error if it was that."""
 
@@ -110,6 +113,10 @@ class Previews:
         if self._wanted is not None and self._wanted.rehearsal is not None:
             self._wanted.rehearsal.given_up = True
         self._wanted = None
+
+    def let_go(self) -> None:
+        """The session ends: nobody is told of anything any more."""
+        self._fail = _nobody
 
     def go_on(self, inquiring: Inquiring | None) -> None:
         """Does what can be done now. Raises as `inquiring` does."""

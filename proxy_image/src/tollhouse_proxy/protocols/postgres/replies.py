@@ -243,7 +243,7 @@ class Replies:
             raise BackendBroke("a message made to fail has succeeded")
         self._ledger.pop()
         if head.hidden and head.hidden.last is head:
-            head.hidden.done(head.hidden)
+            head.hidden.finish()
         return self._shown(head)
 
     def _ready(self, message: bytes) -> bytes | None:
@@ -266,7 +266,7 @@ class Replies:
             for run in list(self._state.suspended.values()):
                 self._finished(run, Outcome.COMPLETED)
         if head.hidden and head.hidden.last is head:
-            head.hidden.done(head.hidden)
+            head.hidden.finish()
         if head.runs and head.kind is Kind.SYNC and not head.failed:
             return self._committed(head, message)
         return self._shown(head)
@@ -305,7 +305,7 @@ class Replies:
             if head.hidden:
                 head.hidden.error = report
                 if head.hidden.last not in self._ledger.entries:
-                    head.hidden.done(head.hidden)
+                    head.hidden.finish()
         return words
 
     def _words(self, head: Owed, report: Report) -> bytes:

@@ -12,6 +12,9 @@ from tollhouse_proxy.protocols.postgres.names import Names
 from tollhouse_proxy.protocols.postgres.wire.frontend import FLUSH_MESSAGE, SYNC_MESSAGE
 
 
+def _nobody() -> None: ...
+
+
 @dataclass(slots=True)
 class SessionState:
     """Shared by the two sides of a conversation.
@@ -91,6 +94,10 @@ class SessionState:
     def say(self, message: bytes) -> None:
         """A message for the client, now."""
         self.outbox.client.append(message)
+
+    def let_go(self) -> None:
+        """The session ends: nobody is told of anything any more."""
+        self.moved = self.doubt = _nobody
 
     def transaction_over(self) -> None:
         """The backend says that no transaction runs."""

@@ -56,7 +56,9 @@ class Reach:
                 mine[line] = [*mine.get(line, ()), *tests]
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps({"seconds": self.seconds, "lines": self._lines}))
+        mine = path.with_suffix(f".{os.getpid()}")  # another run may read and write it meanwhile
+        mine.write_text(json.dumps({"seconds": self.seconds, "lines": self._lines}))
+        mine.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -129,13 +131,17 @@ def reach_of(tests: str) -> Reach:
     return Reach(watch.seconds, lines)
 
 
+_WRITTEN = frozenset({".py", ".txt", ".json"})
+
+
 def reached(tests: str) -> Reach:
-    """`reach_of`, kept between runs of the same code and tests (by newest file)."""
+    """`reach_of`, kept between runs of the same code and tests, tables included (by newest file)."""
     stems = ("proxy_image/src", "tests/kit", tests)
     newest = max(
         path.stat().st_mtime_ns
         for stem in stems
-        for path in ((ROOT / stem).rglob("*.py") if (ROOT / stem).is_dir() else [ROOT / stem])
+        for path in ((ROOT / stem).rglob("*.*") if (ROOT / stem).is_dir() else [ROOT / stem])
+        if path.suffix in _WRITTEN
     )
     kept = Path(tempfile.gettempdir()) / f"tollhouse-mutants-{tests.replace('/', '-')}-{newest}.json"
     if not kept.exists():

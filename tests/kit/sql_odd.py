@@ -39,6 +39,8 @@ CREATE TABLE typed (i2 int2, i8 int8, u uuid, v varchar(9), bp char(4), n name,
 CREATE TABLE deep (id int, tenant_id int) PARTITION BY RANGE (id);
 CREATE TABLE deep_1 PARTITION OF deep FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id);
 CREATE TABLE deep_1a PARTITION OF deep_1 FOR VALUES FROM (0) TO (50);
+CREATE TYPE couple AS (a int, b int);
+CREATE TABLE couples (id int, who couple);
 CREATE VIEW orders_low AS SELECT id, lower(note) AS low, amount::int AS whole FROM orders
   WHERE amount > 1 AND allowed(id) AND (id === 1 OR true);
 CREATE VIEW plain_v AS SELECT id, title FROM products;
@@ -55,7 +57,13 @@ CREATE OPERATOR a.= (leftarg = int, rightarg = int, procedure = a.turned);
 CREATE OPERATOR a.=== (leftarg = int, rightarg = int, procedure = a.turned);
 CREATE TYPE a.mood AS ENUM ('good');
 CREATE SCHEMA b;
+CREATE OPERATOR b.= (leftarg = bool, rightarg = bool, procedure = booleq);
 CREATE DOMAIN b.int4 AS text;
+CREATE SCHEMA own;
+CREATE FUNCTION own.lower(mood) RETURNS text LANGUAGE sql AS 'SELECT $1::text';
+CREATE FUNCTION own.twins(couple, couple) RETURNS bool LANGUAGE sql
+  AS 'SELECT $1.a OPERATOR(pg_catalog.=) $2.a';
+CREATE OPERATOR own.= (leftarg = couple, rightarg = couple, procedure = own.twins);
 CREATE SCHEMA quiet;
 CREATE TABLE quiet.other (id int, tenant_id int);
 CREATE FUNCTION quiet.unused(text) RETURNS text LANGUAGE sql AS 'SELECT $1';

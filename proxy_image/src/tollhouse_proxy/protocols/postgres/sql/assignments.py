@@ -11,6 +11,7 @@ The expression stays where it stands and runs once: what is checked is what is s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .binding import Binding
 from .catalog import Column
@@ -67,20 +68,18 @@ def set_items(splice: Splice, targets: list[Body], start: int, stop: int, depth:
     tokens = splice.tokens
     bounds = [index for index in range(start, stop) if tokens.word(index) == ","
               and tokens.items[index].depth == depth]  # fmt: skip
-    found: list[Item] = []
+    spans = [
+        (splice.seek("=", first, depth, end) + 1, end) for first, end in pairwise([start, *bounds, stop])
+    ]
+    groups: list[tuple[Body, ...]] = []
     left = [target["ResTarget"] for target in targets]
-    for first, end in zip([start, *(index + 1 for index in bounds)], [*bounds, stop], strict=True):
-        equals = next(
-            (index for index in range(first, end) if tokens.word(index) == "="
-             and tokens.items[index].depth == depth), None)  # fmt: skip
-        count = left[0]["val"].get("MultiAssignRef", {}).get("ncolumns", 1) if left else 0
-        if equals is None or not count:
-            raise CannotRewrite("the SET list could not be read safely", "Set each column by itself.")
-        found.append(Item(tuple(left[:count]), equals + 1, end))
+    while left:
+        count = left[0]["val"].get("MultiAssignRef", {}).get("ncolumns", 1)
+        groups.append(tuple(left[:count]))
         left = left[count:]
-    if left:
+    if len(groups) != len(spans):
         raise CannotRewrite("the SET list could not be read safely", "Set each column by itself.")
-    return found
+    return [Item(group, *spans[number]) for number, group in enumerate(groups)]
 
 
 def guard_items(splice: Splice, write: Write, items: list[Item], binding: Binding) -> None:
@@ -163,13 +162,13 @@ def _wrap(splice: Splice, item: Item, targets: list[Column], check: str, binding
         values = _row_values(splice, item, body, targets, kinds)
         _new_select(tree)["targetList"] = [{"ResTarget": {"val": one}} for one in values]
     else:
-        listed = ", ".join(cast(f"{_GIVEN}.{name(one)}", k) for one, k in zip(shown, kinds, strict=True))
+        listed = ", ".join(cast(f"{_GIVEN}.{name(one.name)}", plain_type(one, binding)) for one in targets)
         joined = f"SELECT {listed} FROM (SELECT) AS {_NONE} LEFT JOIN (SELECT) AS {_GIVEN}({columns(shown)})"
         made = checked(f"{joined} ON true", shown, check)
         tree = expression_tree(made)
         join = _new_select(tree)["fromClause"][0]["JoinExpr"]
         join["rarg"]["RangeSubselect"]["subquery"] = splice.twin(body)["subselect"]
-        head, tail = made.split("LEFT JOIN (SELECT)", 1)
+        head, _, tail = made.partition("LEFT JOIN (SELECT)")
         _insert(splice, item.first, item.stop, f"{head}LEFT JOIN ", tail)
         splice.replace_node(body, tree)
         return
@@ -185,7 +184,7 @@ def _wrap(splice: Splice, item: Item, targets: list[Column], check: str, binding
 def _around(made: str, kinds: list[str]) -> tuple[str, str]:
     """The text before and behind the values."""
     values = ", ".join(cast("NULL", kind) for kind in kinds)
-    head, tail = made.split(values, 1)
+    head, _, tail = made.partition(values)
     return head, tail
 
 

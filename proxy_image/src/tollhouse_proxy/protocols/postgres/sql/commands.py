@@ -205,8 +205,8 @@ def tag_of(kind: str, body: Body) -> tuple[str, Verb] | None:
         thing = _OBJECTS.get(body.get(field, ""))
         return (f"{word} {thing}", Verb.ADMIN) if thing else None
     if kind == "RenameStmt":
-        field = "relationType" if body.get("renameType") in _PARTS else "renameType"
-        thing = _OBJECTS.get(body.get(field, ""))
+        renamed = body.get("renameType", "")
+        thing = _OBJECTS.get(_RENAMED_IN.get(renamed) or body.get(_RENAMED_BY.get(renamed, "renameType"), ""))
         return (f"ALTER {thing}", Verb.ADMIN) if thing else None
     if kind == "VacuumStmt":
         return ("VACUUM" if body.get("is_vacuumcmd") else "ANALYZE"), Verb.ADMIN
@@ -223,10 +223,9 @@ def tag_of(kind: str, body: Body) -> tuple[str, Verb] | None:
     return _TAGS.get(kind)
 
 
-_PARTS = frozenset(
-    {"OBJECT_COLUMN", "OBJECT_ATTRIBUTE", "OBJECT_TABCONSTRAINT", "OBJECT_DOMCONSTRAINT", "OBJECT_POLICY",
-     "OBJECT_RULE", "OBJECT_TRIGGER"}
-)  # fmt: skip
+_RENAMED_BY = {"OBJECT_COLUMN": "relationType", "OBJECT_ATTRIBUTE": "relationType"}
+_RENAMED_IN = {"OBJECT_TABCONSTRAINT": "OBJECT_TABLE", "OBJECT_DOMCONSTRAINT": "OBJECT_DOMAIN"}
+"""Parts of something: the field that says of what, or what it is."""
 
 _NAME_LISTS = (
     "defnames",
@@ -236,6 +235,7 @@ _NAME_LISTS = (
     "objectname",
     "conversion_name",
     "opclassname",
+    "opfamilyname",
 )
 _NAME_TEXTS = (
     "schemaname", "dbname", "rolename", "role", "extname", "tablespacename", "conditionname", "name",
@@ -328,7 +328,8 @@ def _other_names(kind: str, body: Body, names: Names) -> list[tuple[str, ...]]:
     if kind == "CallStmt":
         parts = strings(body.get("funccall", {}).get("funcname"))
         return [parts] if len(parts) > 1 else [(names.creation_schema, *parts)]
-    for field in _NAME_LISTS:
+    lists = () if kind == "CreateEventTrigStmt" else _NAME_LISTS  # its function is not what is made
+    for field in lists:
         if isinstance(body.get(field), list):
             parts = strings(body[field])
             if parts:

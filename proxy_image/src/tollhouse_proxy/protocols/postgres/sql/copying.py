@@ -47,10 +47,10 @@ def rewrite_copy(splice: Splice, body: Body, found: Findings, binding: Binding) 
     if listed:
         last = next(
             index
-            for index in range(last + 1, len(tokens.items))
+            for index in range(last, len(tokens.items))
             if tokens.word(index) == ")" and tokens.items[index].depth == tokens.items[first].depth
         )
-    if tokens.word(first - 1) == "BINARY" and tokens.word(first - 2) == "COPY":
+    if tokens.word(first - 1) == "BINARY":
         binary = tokens.items[first - 1]  # the old spelling, which a query cannot have
         splice.replace_text(binary.start, binary.end, "")
         splice.replace_text(tokens.items[-1].end, tokens.items[-1].end, " WITH (FORMAT binary)")
@@ -77,12 +77,13 @@ def _check_rows(splice: Splice, body: Body, relation: Relation, binding: Binding
     check = f"CASE WHEN {' AND '.join(filters)} THEN true ELSE {raised} END"
     tokens = splice.tokens
     copied = splice.twin(body)
-    end = tokens.items[tokens.block_end(0, 0) - 1].end
+    target = tokens.at(body["relation"]["location"])
+    end = tokens.items[tokens.block_end(target, 0) - 1].end
     if "whereClause" not in body:
         splice.replace_text(end, end, f" WHERE {check}")
         copied["whereClause"] = expression_tree(check)
         return
-    behind = tokens.items[splice.seek("WHERE", tokens.at(body["relation"]["location"]), 0)].end
+    behind = tokens.items[splice.seek("WHERE", target, 0)].end
     splice.replace_text(behind, behind, " CASE WHEN (")
     splice.replace_text(end, end, f") THEN {check} ELSE false END")
     made = expression_tree(f"CASE WHEN (true) THEN {check} ELSE false END")

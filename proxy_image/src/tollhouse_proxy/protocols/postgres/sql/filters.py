@@ -81,7 +81,7 @@ def _spliced(
         if node_kind == "FuncCall" and len(strings(node.get("funcname"))) == 1:
             _, candidates = home.functions(strings(node["funcname"]), None)
             builtin = strings(node["funcname"])[0] in home.catalog.builtin_functions
-            if candidates and not builtin and "location" in node:
+            if candidates and not builtin:
                 index = tokens.at(node["location"])
                 edits.append(
                     (tokens.items[index].start, tokens.items[index].start, name(candidates[0].schema) + ".")
@@ -138,10 +138,9 @@ def filter_columns(one: RowFilter, relation: Relation, names: Names) -> frozense
     existing = {column.name for column in names.catalog.columns(relation.oid)}
     kind, body = wrapped(parse(f"SELECT WHERE ({text})")[0].tree)
     found: set[str] = set()
-    for node_kind, node in walk(kind, body):
-        if node_kind == "ColumnRef":
-            texts = strings(node.get("fields"))
-            if texts == (relation.name,) and relation.name not in existing:
-                raise CannotRewrite("a row filter over whole rows allows no writes")
-            found |= {text for text in texts[-1:] if text in existing}
+    for _, node in walk(kind, body):
+        texts = strings(node.get("fields"))  # of column references alone
+        if texts == (relation.name,) and relation.name not in existing:
+            raise CannotRewrite("a row filter over whole rows allows no writes")
+        found |= {text for text in texts[-1:] if text in existing}
     return frozenset(found)

@@ -194,9 +194,7 @@ def _assigned_text(splice: Splice, target: Body, depth: int, end: int) -> str:
         )
     tokens = splice.tokens
     index = tokens.at(target["location"])
-    first = tokens.name_end(index) + 1
-    if tokens.word(first - 1) != "=":
-        raise CannotRewrite("the SET list could not be read safely", "Set each column by itself.")
+    first = splice.seek("=", index, depth, end) + 1
     stop = first
     while stop < end and not (
         tokens.items[stop].depth == depth and tokens.word(stop) in (",", "FROM", "WHERE", "RETURNING")

@@ -173,7 +173,7 @@ def _region(splice: Splice, write: Write) -> tuple[int, int]:
     depth = tokens.items[target].depth
     index = tokens.name_end(target)
     if "alias" in write.node:
-        index = tokens.name_end(index + 1 if tokens.word(index) == "AS" else index)
+        index = tokens.name_end(index + 1)  # behind AS
     if write.body.get("cols"):
         while not (tokens.word(index) == ")" and tokens.items[index].depth == depth):
             index += 1

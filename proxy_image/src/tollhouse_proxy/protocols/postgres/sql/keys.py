@@ -41,7 +41,7 @@ def key_conditions(
             continue
         texts = strings(left["ColumnRef"].get("fields"))
         own = (len(texts) == 2 and texts[0] == alias) or (len(texts) == 1 and alone)
-        column = texts[-1] if texts else ""
+        column = "".join(texts[-1:])
         type_ = types.get(column)
         value = _value(right, type_.name if type_ is not None else "")
         if (
@@ -99,7 +99,7 @@ def _value(node: Body, kind_of_column: str) -> str | None:
     """The SQL text of a parameter, or of a constant that is of the column's own kind."""
     kind, body = wrapped(node)
     if kind == "ParamRef":
-        return f"${int(body.get('number', 0))}"
+        return f"${body.get('number', 0)}"
     if kind == "A_Const" and "ival" in body and kind_of_column in _NUMBERS:
         return str(int(body["ival"].get("ival", 0)))
     if kind == "A_Const" and "sval" in body and kind_of_column in _TEXTS:

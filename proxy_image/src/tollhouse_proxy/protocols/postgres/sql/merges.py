@@ -180,7 +180,7 @@ def _guard_insert(
     kind = plain_type(column, binding)
     null = cast("NULL", kind)
     made = checked(f"SELECT {null}", [column.name], check)
-    head, tail = made.split(null, 1)
+    head, _, tail = made.partition(null)
     tree = expression_tree(made)
     first, end = places[chosen]
     items = splice.tokens.items

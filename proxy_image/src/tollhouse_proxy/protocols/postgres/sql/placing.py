@@ -40,9 +40,9 @@ def sample_clause(splice: Splice, source: Source, plain: bool, filtered: bool) -
     target = tokens.at(source.location)
     depth = tokens.items[target].depth
     start = splice.seek("TABLESAMPLE", target, depth)
-    end = _behind_parentheses(splice, tokens.name_end(start + 1), depth)
+    end = _behind_parentheses(splice, start, depth)
     if tokens.word(end) == "REPEATABLE":
-        end = _behind_parentheses(splice, end + 1, depth)
+        end = _behind_parentheses(splice, end, depth)
     first, last = tokens.items[start].start, tokens.items[end - 1].end
     splice.replace_text(first, last, "")
     return f" {splice.text[first:last]}"

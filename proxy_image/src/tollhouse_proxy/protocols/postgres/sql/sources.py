@@ -153,7 +153,7 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
             f'rows of "{".".join(source.relation.path)}" cannot be locked',
             "Leave FOR UPDATE out, or lock the table beneath.",
         )
-    keys = _keys(source, binding, made)
+    keys = _keys(source, binding)
     if keys:
         made = f"{made[: -len(_BARRIER)]} AND {' AND '.join(keys)}{_BARRIER}"
     key = (source.relation.oid, only, extra, source.alias)
@@ -183,21 +183,19 @@ def _put(splice: Splice, source: Source, made: str, tree: Body | None = None) ->
 _BARRIER = " OFFSET 0)"
 
 
-def _keys(source: Source, binding: Binding, made: str) -> list[str]:
+def _keys(source: Source, binding: Binding) -> list[str]:
     """Conditions of the SELECT's own WHERE that may run beside the filter."""
     effect = binding.effect(source.relation)
-    plain = source.relation.kind in ("r", "p") and not binding.differing_children(source.relation)
     if (
-        not plain
+        source.relation.kind not in ("r", "p")
+        or binding.differing_children(source.relation)
         or not effect.filters
-        or not made.endswith(_BARRIER)
         or "colnames" in source.node.get("alias", {})
+        or "targetList" not in source.select
     ):
         return []
     items = source.select.get("fromClause", [])
     alone = len(items) == 1 and items[0].get("RangeVar") is source.node
-    if source.select.get("op", "SETOP_NONE") != "SETOP_NONE" or "targetList" not in source.select:
-        return []
     conditions = key_conditions(
         source.select.get("whereClause"),
         source.relation,
@@ -214,9 +212,9 @@ def _extent(splice: Splice, node: Body) -> tuple[int, int, str]:
     tokens = splice.tokens
     first = tokens.at(node["location"])
     last = tokens.name_end(first) - 1
-    if tokens.word(first - 1) == "(" and tokens.word(first - 2) == "ONLY" and not node.get("inh"):
+    if tokens.word(first - 1) == "(" and tokens.word(first - 2) == "ONLY":
         first, last = first - 2, last + 1
-    elif tokens.word(first - 1) == "ONLY" and not node.get("inh"):
+    elif tokens.word(first - 1) == "ONLY":
         first -= 1
     if tokens.word(last + 1) == "*":
         last += 1

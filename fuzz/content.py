@@ -104,7 +104,10 @@ _HARMLESS = (
     "1",
     "42.5",
 )
-_HEAVY = ("4 ", "41", "a@", "a.", "+49", "DE", "-----BEGIN ", "EMP-", "eyJ", "0", "9-")
+_HEAVY = (
+    *("4 ", "41", "a@", "a.", "+49", "DE", "-----BEGIN ", "EMP-", "eyJ", "0", "9-", "é", "\\n"),
+    *("AKIAIOSFODNN7EXAMPLE", "glpat-", "PRIVATE KEY", "-----", "a@b.co", "DE89", "aaaaaaaaaa."),
+)
 
 
 class Target:
@@ -147,8 +150,9 @@ class Target:
     def _heavy(self, rng: random.Random, campaign: Campaign) -> None:
         unit = "".join(rng.choices(_HEAVY, k=rng.randrange(1, 4)))
         text = (unit * (200_000 // len(unit)))[: rng.randrange(1, 200_000)]
+        look = rng.choice((self._all.scan, lambda text: self._all.scan_json(f'["{text}"]')))
         begun = time.thread_time()
-        self._all.scan(text)
+        look(text)
         if time.thread_time() - begun > _SECONDS_ALWAYS + _SECONDS_EACH * len(text):
             campaign.found(f"slow\n{unit} {len(text)}".encode())
 

@@ -24,7 +24,8 @@ from mutants.nursery import RELEASE, run
 
 
 class Reach:
-    """`tests(path, line)`: node ids, those that need no server first, then the quickest."""
+    """`tests(path, line)`: node ids, those that need no server first, then those in files that name the
+    module, which are likely to be about it, then the quickest."""
 
     def __init__(
         self, seconds: dict[str, float] | None = None, lines: dict[str, dict[str, list[str]]] | None = None
@@ -33,19 +34,26 @@ class Reach:
         self._lines = lines or {}
 
     def tests(self, path: Path, line: int) -> list[str]:
-        return self._in_order(set(self._lines.get(str(path.relative_to(ROOT)), {}).get(str(line), [])))
+        touching = set(self._lines.get(str(path.relative_to(ROOT)), {}).get(str(line), []))
+        return self._in_order(touching, self._naming(path))
 
     def tests_of(self, path: Path) -> list[str]:
         """Node ids of all that may notice what a file says once, at import: those in files that name its
         module, then those that come by a line of it."""
         lines = self._lines.get(str(path.relative_to(ROOT)), {})
-        named = re.compile(rf"\b{path.stem}\b")
-        naming = {test for test in self.seconds if named.search(_text(test.partition("::")[0]))}
+        naming = self._naming(path)
         touching = {test for tests in lines.values() for test in tests}
-        return self._in_order(naming) + self._in_order(touching - naming)
+        return self._in_order(naming | touching, naming)
 
-    def _in_order(self, tests: set[str]) -> list[str]:
-        return sorted(tests, key=lambda test: (needs_server(test), self.seconds.get(test, 1.0), test))
+    def _naming(self, path: Path) -> set[str]:
+        named = re.compile(rf"\b{path.stem}\b")
+        return {test for test in self.seconds if named.search(_text(test.partition("::")[0]))}
+
+    def _in_order(self, tests: set[str], first: set[str]) -> list[str]:
+        return sorted(
+            tests,
+            key=lambda test: (needs_server(test), test not in first, self.seconds.get(test, 1.0), test),
+        )
 
     def add(self, other: Self) -> None:
         """What another run of other tests has found."""

@@ -25,6 +25,8 @@ PIECES = (
     "AKIAIOSFODNN7EXAMPLE",
     "-----BEGIN PRIVATE KEY-----",
     "eyJ",
+    "eyJhbGciOiJIUzI1.eyJzdWIiOiIx",
+    "eyJzdWIiOiIxMjM0NTY3.",
     "ghp_",
     "-----END PRIVATE KEY-----",
     "\u00a0",
@@ -69,6 +71,7 @@ def test_nothing_of_a_text_of_ascii_is_left_to_python_by_the_compiled_kernel() -
         (DetectorName.IBAN, "DE89 ", None),
         (DetectorName.PRIVATE_KEY, "-----BEGIN PRIVATE KEY----------END PRIVATE KEY-----", "[x]"),
         (DetectorName.ACCESS_KEY, "AKIAIOSFODNN7EXAMPLE ", "[x] "),
+        (DetectorName.ACCESS_KEY, "eyJhbGciOiJIU.eyJzdWIiOi.abcde ", "[x] "),
     ],
 )
 def test_a_value_that_points_at_one_place_too_many_is_masked_as_a_whole(
@@ -77,3 +80,31 @@ def test_a_value_that_points_at_one_place_too_many_is_masked_as_a_whole(
     scanner = ContentScanner([Detector(name)], Redact("[x]"))
     assert scanner.scan(piece * MOST_PLACES) == (found or piece) * MOST_PLACES
     assert scanner.scan(piece * (MOST_PLACES + 1)) == "[x]"
+
+
+TOKEN = "eyJ" + "a" * 10 + "." + "b" * 10 + "." + "c" * 5
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (TOKEN, "[x]"),
+        (f"x{TOKEN}-_9 .", "x[x] ."),
+        (f"eyJ.{TOKEN}.d", "eyJ.[x].d"),
+        (f"eyJ{TOKEN}", "[x]"),
+        (f"eyJ{'a' * 10}.{TOKEN}", "[x].ccccc"),
+        (f"{'b' * 20}.{TOKEN}", f"{'b' * 20}.[x]"),
+        (TOKEN.replace("ccccc", "cccc"), None),
+        (TOKEN.replace("aaaaaaaaaa.", "aaaaaaaaa."), None),
+        (TOKEN.replace("bbbbbbbbbb.", "bbbbbbbbb."), None),
+        (TOKEN.replace("bbbbbbbbbb.", "bbbbbbbbbb"), None),
+        (TOKEN.replace("eyJ", "eyj"), None),
+        (f"ghp_{'g' * 36}{TOKEN}", "[x]"),
+        (f"{TOKEN} AKIAIOSFODNN7EXAMPLE{TOKEN}", "[x] [x][x]"),
+    ],
+)
+def test_a_web_token_is_three_parts_between_full_stops(text: str, shown: str | None) -> None:
+    scanner = ContentScanner([Detector(DetectorName.ACCESS_KEY)], Redact("[x]"))
+    assert scanner.scan(text) == (shown or text)
+    assert scanner.scan(f"é {text} é") == f"é {shown or text} é"
+    assert scanner.scan_json(f'["{text}"]') == f'["{shown or text}"]'

@@ -60,7 +60,7 @@ cdef void _fill_classes():
     CLASS[45] = IS_LOCAL | IS_DOMAIN | IS_KEY  # -
     for byte in b".%+'":
         CLASS[byte] = IS_LOCAL
-    for byte in b"Agxse":
+    for byte in b"Agxs":
         STARTS_KEY[byte] = 1
     for letters, length in IBANS.items():
         IBAN_LENGTHS[(ord(letters[0]) - 65) * 26 + ord(letters[1]) - 65] = length
@@ -516,7 +516,6 @@ cdef Py_ssize_t _part(
 cdef Py_ssize_t _access_key(octets text, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
     """The pattern of AccessKey at one place; the end, or -1. No two of its forms begin alike."""
     cdef uint8_t byte = text[at], third
-    cdef Py_ssize_t end
     if size - at < 13:
         return -1
     third = text[at + 2]
@@ -549,19 +548,42 @@ cdef Py_ssize_t _access_key(octets text, Py_ssize_t at, Py_ssize_t size) noexcep
             return _part(text, at + 8, size, PLAIN, 16, 0)
         if _starts(text, at, size, "sk-", 3):
             return _part(text, at + 3, size, BOTH, 20, 0)
-    elif byte == c"e" and _starts(text, at, size, "eyJ", 3):
-        end = _part(text, at + 3, size, BOTH, 10, 0)
-        if end < 0 or end >= size or text[end] != c".":
-            return -1
-        end = _part(text, end + 1, size, BOTH, 10, 0)
-        if end < 0 or end >= size or text[end] != c".":
-            return -1
-        return _part(text, end + 1, size, BOTH, 5, 0)
     return -1
 
 
+cdef Py_ssize_t _dotted(octets text, Py_ssize_t at, Py_ssize_t size, Py_ssize_t least) noexcept nogil:
+    """At least so many characters and a full stop; what stands behind it, or -1."""
+    cdef Py_ssize_t end = _part(text, at, size, BOTH, least, 0)
+    return end + 1 if 0 <= end < size and text[end] == c"." else -1
+
+
+cdef void _web_tokens(octets text, Py_ssize_t size, Finds *finds) noexcept nogil:
+    """The second pattern of AccessKey, three parts with full stops between them. Where one does not begin, none
+    begins further on in the same first part: every part is walked over three times at most."""
+    cdef Py_ssize_t at = 0, end
+    cdef const void *hint
+    while size - at >= 30:
+        hint = memchr(text + at + 2, c"J", size - at - 2)
+        if hint == NULL:
+            return
+        at = <octets>hint - text - 2
+        if text[at] != c"e" or text[at + 1] != c"y":
+            at += 1
+            continue
+        end = _dotted(text, at + 3, size, 10)
+        if end >= 0:
+            end = _dotted(text, end, size, 10)
+        if end >= 0:
+            end = _part(text, end, size, BOTH, 5, 0)
+        if end < 0:
+            at = _part(text, at + 3, size, BOTH, 0, 0)
+            continue
+        _note(finds, at, end)
+        at = end
+
+
 cdef void _access_keys(octets text, Py_ssize_t size, Finds *finds) noexcept nogil:
-    """The pattern of AccessKey."""
+    """The first pattern of AccessKey."""
     cdef Py_ssize_t at = 0, end
     while size - at >= 13:
         if not STARTS_KEY[text[at]]:
@@ -659,6 +681,7 @@ cdef Verdict _examine(octets text, Py_ssize_t size, int detectors, bint places, 
             _private_keys(text, size, finds)
         if detectors & ACCESS_KEY:
             _access_keys(text, size, finds)
+            _web_tokens(text, size, finds)
     if finds.full:
         return ASK
     return FOUND if finds.count else CLEAN
@@ -704,6 +727,10 @@ cdef bint _search(octets text, Py_ssize_t size, int detectors, Finds *finds, int
         if detectors & ACCESS_KEY:
             before = finds.count
             _access_keys(text, size, finds)
+            if finds.count - before > MOST_PLACES:
+                return True
+            before = finds.count
+            _web_tokens(text, size, finds)
             if finds.count - before > MOST_PLACES:
                 return True
     return False

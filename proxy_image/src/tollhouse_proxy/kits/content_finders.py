@@ -7,7 +7,7 @@ the work is linear in the length of a value, and the number of places is bounded
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import re2
@@ -36,9 +36,11 @@ _SOURCES: dict[DetectorName, str] = {
     r"(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\z)",
     DetectorName.ACCESS_KEY: r"(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,255}"
     r"|github_pat_[A-Za-z0-9_]{22,255}|glpat-[A-Za-z0-9_\-]{20,}|xox[abeprs]-[A-Za-z0-9\-]{10,}"
-    r"|AIza[A-Za-z0-9_\-]{35}|sk_(?:live|test)_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_\-]{20,}"
-    r"|eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{5,}",
+    r"|AIza[A-Za-z0-9_\-]{35}|sk_(?:live|test)_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_\-]{20,}",
 }
+_THREE_PARTS = r"eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{5,}"
+"""A JSON Web Token (RFC 7519), for AccessKey. It is looked for by itself: what may go on for long and come to
+nothing, beside what is found meanwhile, would have every find of that look to the end of it again."""
 _IBAN_REST = re.compile(rb"[A-Za-z0-9](?:[ \-]?[A-Za-z0-9]){14,%d}" % (LONGEST_IBAN - 1))
 _EDGES = re.compile(r"\\[AzZ]|\^|\$")
 
@@ -67,12 +69,12 @@ def finder(detector: Detector) -> Finder:
     if detector.name is None:
         own = compile_pattern(detector.pattern or "")
         return lambda data: ((start, end) for start, end in _places(own, data) if end > start)
-    pattern = compile_pattern(_SOURCES[detector.name])
+    compiled = compile_pattern(_SOURCES[detector.name])
     if detector.name is DetectorName.PAYMENT_CARD:
-        return lambda data: _cards(data, pattern)
+        return lambda data: _cards(data, compiled)
     if detector.name is DetectorName.IBAN:
-        return lambda data: _ibans(data, pattern)
-    return lambda data: _places(pattern, data)
+        return lambda data: _ibans(data, compiled)
+    return places(detector)
 
 
 def content_spans(data: bytes, detectors: int) -> tuple[list[Span], int]:
@@ -83,18 +85,15 @@ def content_spans(data: bytes, detectors: int) -> tuple[list[Span], int]:
 
 def places(detector: Detector) -> Finder:
     """The same before anything is proved: what `finder` finds lies in or begins with one of these."""
-    pattern = compile_pattern(_SOURCES[detector.name] if detector.name else detector.pattern or "")
-    return lambda data: _places(pattern, data)
+    return _pointing(_sources(detector))
 
 
 def loose_places(detector: Detector) -> Finder | None:
     """`places` that ask nothing of what stands around them: in bytes in which a value is a part, each find in
     the value meets one of these. None: a pattern of which that cannot be said."""
-    source = loosened(_SOURCES[detector.name] if detector.name else detector.pattern or "")
-    if source is None:
-        return None
-    pattern = compile_pattern(source)
-    return lambda data: _places(pattern, data)
+    sources = [loosened(source) for source in _sources(detector)]
+    known = [source for source in sources if source is not None]
+    return _pointing(known) if len(known) == len(sources) else None
 
 
 _PIECE = re.compile(r"\\.|\[(?:\^?\]?)(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*+\]|.", re.DOTALL)
@@ -112,6 +111,17 @@ def loosened(pattern: str) -> str | None:
 def knows_edges(detector: Detector) -> bool:
     """Whether a pattern asks where a text begins or ends."""
     return _EDGES.search((detector.pattern or "").replace("[^", "[")) is not None
+
+
+def _sources(detector: Detector) -> list[str]:
+    if detector.name is DetectorName.ACCESS_KEY:
+        return [_SOURCES[detector.name], _THREE_PARTS]
+    return [_SOURCES[detector.name] if detector.name else detector.pattern or ""]
+
+
+def _pointing(sources: Iterable[str]) -> Finder:
+    patterns = [compile_pattern(source) for source in sources]
+    return lambda data: (span for pattern in patterns for span in _places(pattern, data))
 
 
 def _places(pattern: re2._Regexp[bytes], data: bytes) -> Iterator[Span]:

@@ -107,3 +107,46 @@ def test_memory_grows_with_what_came_and_not_with_what_is_announced() -> None:
     framer.feed(b"d\x30\x00\x00\x00abc")
     assert framer.next() is None
     assert framer.waiting == 8
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_what_comes_in_pieces_is_put_together_once(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined, join = [], Framer._join
+
+    def counted(framer: Framer) -> None:
+        joined.append(framer.waiting)
+        join(framer)
+
+    monkeypatch.setattr(Framer, "_join", counted)
+    framer, whole = Framer("a client", frontend.CAPS), message(b"d", b"x" * 100_000)
+    for at in range(0, len(whole), size):
+        framer.feed(whole[at : at + size])
+        assert framer.waiting == min(at + size, len(whole))
+        found = framer.next()
+        assert (found is None) is (at + size < len(whole))
+    assert found == whole
+    assert framer.waiting == 0
+    assert joined == [len(whole)]
+
+
+def test_a_message_cut_off_in_its_header_is_refused_when_the_header_is_there() -> None:
+    framer = Framer("a client", frontend.CAPS)
+    for byte in b"Q\xff\xff\xff":
+        framer.feed(bytes((byte,)))
+        assert framer.next() is None
+    framer.feed(b"\xff")
+    with pytest.raises(ProtocolError, match="announces 4294967295 bytes; allowed are 4 to 67108864"):
+        framer.next()
+
+
+def test_what_was_taken_is_not_kept() -> None:
+    framer = Framer("a client", frontend.CAPS)
+    framer.feed(message(b"d", b"x" * 1000) + message(b"S"))
+    assert framer.next() == message(b"d", b"x" * 1000)
+    assert framer.next() == message(b"S")
+    assert framer.next() is None
+    assert framer._data == b""
+    framer.feed(message(b"S") + b"S")
+    assert framer.next() == message(b"S")
+    assert framer.next() is None
+    assert framer._data == b"S"

@@ -153,13 +153,18 @@ def test_a_body_is_read_to_its_end_and_no_further() -> None:
         body.cstring()
 
 
-def test_a_message_of_ours_is_bounded_too() -> None:
-    class Long(bytes):
-        def __len__(self) -> int:
-            return MAX_MESSAGE - 3
+class Long(bytes):
+    """Says that it is as long as the longest message's body."""
 
-    with pytest.raises(ProtocolError, match="too long"):
-        message(b"d", Long())
+    def __len__(self) -> int:
+        return MAX_MESSAGE - 4
+
+
+def test_a_message_of_ours_is_bounded_too() -> None:
+    assert MAX_MESSAGE == 2**31 - 1
+    assert message(b"d", Long()) == b"d\x7f\xff\xff\xff"
+    with pytest.raises(ProtocolError, match="a message of 2147483648 bytes is too long"):
+        message(b"d", Long(), b"x")
 
 
 def test_a_string_with_a_nul_is_never_sent() -> None:
@@ -188,3 +193,35 @@ def test_a_format_is_text_or_binary(code: int) -> None:
 def test_a_statement_to_prepare_ends_with_its_last_type() -> None:
     with pytest.raises(ProtocolError, match="too many"):
         frontend.Parse.parse(frontend.Parse("s", b"SELECT $1", (23,)).encode()[5:] + b"\0\0\0\x17")
+
+
+PARSERS = {
+    "Parse": frontend.Parse.parse,
+    "Bind": frontend.Bind.parse,
+    "Describe": frontend.Describe.parse,
+    "Close": frontend.Close.parse,
+    "Execute": frontend.Execute.parse,
+    "PasswordMessage": frontend.PasswordMessage.parse,
+    "SASLInitialResponse": frontend.SASLInitialResponse.parse,
+    "CopyFail": frontend.CopyFail.parse,
+    "FunctionCall": frontend.FunctionCall.parse,
+    "Authentication": backend.Authentication.parse,
+    "BackendKeyData": backend.BackendKeyData.parse,
+    "ParameterStatus": backend.ParameterStatus.parse,
+    "NegotiateProtocolVersion": backend.NegotiateProtocolVersion.parse,
+    "RowDescription": backend.RowDescription.parse,
+    "ParameterDescription": backend.ParameterDescription.parse,
+    "DataRow": backend.DataRow.parse,
+    "CommandComplete": backend.CommandComplete.parse,
+    "ErrorResponse": lambda data: backend.Report.parse("E", data),
+    "NoticeResponse": lambda data: backend.Report.parse("N", data),
+    "NotificationResponse": backend.NotificationResponse.parse,
+    "CopyResponse": lambda data: backend.CopyResponse.parse("G", data),
+    "startup packet": startup.parse_startup,
+}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_what_is_wrong_is_said_with_the_name_of_the_message(name: str) -> None:
+    with pytest.raises(ProtocolError, match=f"^{name}: "):
+        PARSERS[name](b"")

@@ -46,9 +46,7 @@ class Framer:
             if self._have >= self._need:
                 self._join()
             return
-        if self._at < len(self._data):
-            data = self._data[self._at :] + data
-        self._data = data
+        self._data = self._data[self._at :] + data
         self._at = 0
 
     def next(self) -> bytes | None:
@@ -60,16 +58,12 @@ class Framer:
         data, at = self._data, self._at
         have = len(data) - at
         if have < HEADER:
-            if have:
-                self._wait(HEADER)
+            self._data, self._at = data[at:], 0
             return None
         size = 1 + self._length(data, at)
         if have < size:
             self._wait(size)
             return None
-        if at == 0 and have == size:
-            self._data, self._at = b"", 0
-            return data
         self._at = at + size
         return data[at : at + size]
 
@@ -77,15 +71,8 @@ class Framer:
         """The whole messages of some kinds (`kernel.kinds`) that come next, in one piece; b"" where the next
         one is of another kind, or not whole, or not allowed: `next` says what it is."""
         at = self._at
-        stop, _, _ = kernel.run(self._data, at, kinds)
-        if stop == at:
-            return b""
-        data = self._data
-        if at == 0 and stop == len(data):
-            self._data = b""
-            return data
-        self._at = stop
-        return data[at:stop]
+        self._at, _, _ = kernel.run(self._data, at, kinds)
+        return self._data[at : self._at]
 
     def _length(self, data: bytes, at: int) -> int:
         kind = data[at]

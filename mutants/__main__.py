@@ -22,6 +22,8 @@ TESTS_SECONDS = 20.0
 they take when nothing is broken."""
 SERVED_SECONDS = 3.0
 """What tests with servers cost before the first of them: databases, sessions, catalogs."""
+AROUND_SECONDS = 0.005
+"""What pytest takes around each of them."""
 PATIENCE = 10.0
 UNREACHED = "no test comes by"
 
@@ -95,7 +97,7 @@ def _quickest(reach: Reach, tests: Iterable[str]) -> tuple[list[str], float]:
     for served, kind in groupby(tests, needs_server):
         seconds = SERVED_SECONDS if served else 0.0
         for test in kind:
-            seconds += reach.seconds.get(test, 1.0) + 0.05
+            seconds += reach.seconds.get(test, 1.0) + AROUND_SECONDS
             chosen.append(test)
             if seconds > TESTS_SECONDS:
                 break

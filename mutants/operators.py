@@ -119,9 +119,14 @@ def mutants_of(source: str) -> list[Mutant]:
     places = _Places()
     places.visit(ast.parse(source))
     return [
-        Mutant(number, getattr(node, "lineno", 0), f"{what}: {_shown(node)}")
+        Mutant(number, _line(node), f"{what}: {_shown(node)}")
         for number, (node, what) in enumerate(places.found)
     ]
+
+
+def _line(node: ast.AST) -> int:
+    """Where a test must come by: at the condition, not at what it chooses or at its parenthesis."""
+    return getattr(getattr(node, "test", node), "lineno", 0)
 
 
 def _shown(node: ast.AST) -> str:

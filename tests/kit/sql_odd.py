@@ -65,6 +65,7 @@ CREATE FUNCTION own.twins(couple, couple) RETURNS bool LANGUAGE sql
   AS 'SELECT $1.a OPERATOR(pg_catalog.=) $2.a';
 CREATE OPERATOR own.= (leftarg = couple, rightarg = couple, procedure = own.twins);
 CREATE SCHEMA quiet;
+CREATE VIEW quiet.pg_stat_statements AS SELECT id FROM products;
 CREATE TABLE quiet.other (id int, tenant_id int);
 CREATE FUNCTION quiet.unused(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
 """

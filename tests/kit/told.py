@@ -13,6 +13,7 @@ from tollhouse_core.operation import Access
 from tollhouse_proxy.protocols.postgres.sql import Catalog, NotUnderstood, Statement, understand
 from tollhouse_proxy.protocols.postgres.sql.consequences import consequences
 from tollhouse_proxy.protocols.postgres.sql.constants import free_constants
+from tollhouse_proxy.protocols.postgres.sql.findings import VERBS
 from tollhouse_proxy.protocols.postgres.sql.understand import Plan
 
 _QUERIES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
@@ -45,12 +46,13 @@ def _told(statement: Statement, catalog: Catalog) -> str:
 
 
 def _shown(path: tuple[str, ...]) -> str:
-    return ".".join(path).replace("public.", "")
+    return ".".join(path).removeprefix("public.")
 
 
 def _access(one: Access) -> str:
     also = f" [also {', '.join(map(_shown, one.also))}]" if one.also else ""
-    return f"{'' if one.needs_rule else '~'}{one.action} {_shown(one.path)}".strip() + also
+    verb = "" if VERBS.get(one.action, one.verb) is one.verb else f" as {one.verb.value}"
+    return f"{'' if one.needs_rule else '~'}{one.action} {_shown(one.path)}".strip() + verb + also
 
 
 def _everything(accesses: tuple[Access, ...], catalog: Catalog) -> str:

@@ -209,11 +209,11 @@ def _row_values(
     tokens = splice.tokens
     open_ = item.first + (tokens.word(item.first) == "ROW")
     close = item.stop - 1
-    if tokens.word(open_) != "(" or tokens.word(close) != ")" or len(body.get("args", [])) != len(targets):
-        raise CannotRewrite("the SET list could not be read safely", "Set each column by itself.")
     depth = tokens.items[open_].depth + 1
     commas = [i for i in range(open_ + 1, close) if tokens.word(i) == "," and tokens.items[i].depth == depth]
-    bounds = list(zip([open_ + 1, *(i + 1 for i in commas)], [*commas, close], strict=True))
+    bounds = [(before + 1, stop) for before, stop in pairwise([open_, *commas, close])]
+    if not len(bounds) == len(targets) == len(body["args"]):
+        raise CannotRewrite("the SET list could not be read safely", "Set each column by itself.")
     splice.replace_text(tokens.items[item.first].start, tokens.items[open_].end, "")
     made = [
         put_value(splice, value, first, stop, column, kind)

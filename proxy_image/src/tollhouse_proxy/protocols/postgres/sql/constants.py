@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from .builtins import SAFE_FUNCTIONS
 from .catalog import PG_CATALOG
-from .nodes import Body, children, strings, wrapped
+from .nodes import Body, children, strings
 from .words import words
 
 __all__ = ["free_constants"]
@@ -111,7 +111,6 @@ def _is_plain_function(node: Body) -> bool:
 
 
 def _is_plain_type(node: Body) -> bool:
-    node = wrapped(node)[1] if "TypeName" in node else node
     parts = strings(node.get("names"))
     if not parts or (len(parts) > 1 and parts[0] != PG_CATALOG) or "typmods" in node:
         return False

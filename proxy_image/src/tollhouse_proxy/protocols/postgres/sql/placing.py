@@ -71,8 +71,7 @@ def system_columns(splice: Splice, source: Source, filtered: bool) -> tuple[str,
     wanted: set[str] = set()
     whole = natural = False
     for kind, node in walk(splice.kind, splice.body):
-        if kind == "JoinExpr":
-            natural = natural or bool(node.get("isNatural"))
+        natural = natural or bool(node.get("isNatural"))
         if kind != "ColumnRef":
             continue
         texts = strings(node.get("fields"))

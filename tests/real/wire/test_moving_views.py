@@ -104,6 +104,34 @@ def test_a_transaction_that_cannot_see_it_is_told_to_begin_anew(
     assert body(reader) is None
 
 
+def test_a_view_that_is_gone_does_not_hold_up_a_transaction_that_still_sees_it(
+    world: WireWorld, reader: psycopg.Connection, maker: psycopg.Connection
+) -> None:
+    world.gate.deciding, world.gate.unbound = None, True
+    reader.execute("SELECT 1")
+    with psycopg.connect(world.server.dsn(world.database), autocommit=True) as direct:
+        direct.execute("CREATE VIEW fleeting AS SELECT id FROM notes")
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+        direct.execute("DROP VIEW fleeting")
+        maker.execute(UNCOVERING)
+        assert reader.execute("SELECT count(*) FROM customers").fetchone() == (3,)
+        with pytest.raises(psycopg.errors.LockNotAvailable, match="fleeting"):
+            reader.execute("SELECT * FROM fleeting")
+        reader.execute("ROLLBACK")
+
+
+def test_a_view_that_the_server_cannot_print_is_not_asked_for_without_end(
+    postgres: Postgres, serve: Callable[[WireWorld], WireWorld]
+) -> None:
+    database = postgres.create_database(sql="CREATE VIEW broken AS SELECT 1 AS a, 2 AS b")
+    with psycopg.connect(postgres.dsn(database), autocommit=True) as damaging:
+        damaging.execute("SET allow_system_table_mods = on")
+        damaging.execute("DELETE FROM pg_attribute WHERE attrelid = 'broken'::regclass AND attnum = 1")
+    world = serve(WireWorld(postgres, database))
+    with pytest.raises(psycopg.OperationalError, match="the catalog has changed while it was read"):
+        psycopg.connect(world.dsn())
+
+
 def masks_them_elsewhere(judge: ScriptedJudge, operation: Operation) -> Verdict:
     touched = any(one.path == CUSTOMERS for one in operation.resources)
     return judge.permit(operation, replace(MASKED if touched else Obligations(), elsewhere=True))

@@ -227,7 +227,6 @@ class Upkeep:
         self._under_way = False
         held, self._held = self._held, False
         if hidden.error is None:
-            self._tries = 0
             done(hidden.results)
             return
         self._state.dirty = True
@@ -316,6 +315,7 @@ class Upkeep:
         self._take(catalog)
 
     def _take(self, catalog: Any) -> None:
+        self._tries = 0
         if catalog.complete and not self._written and not self._state.private:
             # What this transaction has written could be undone: then nothing is newer, and yet it is not so.
             self._base = Base(catalog, self._taken, self._told[1])

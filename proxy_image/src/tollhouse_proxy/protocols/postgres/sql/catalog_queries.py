@@ -4,7 +4,8 @@ Every query yields text columns only. Definitions are printed under an empty sea
 each name in them that is not in pg_catalog is qualified; the path is put back in the same query.
 
 Nothing here may wait for another session: printing a definition locks the relations in it, so those
-that somebody holds or awaits exclusively are left out (NULL), and read when the lock is gone.
+that somebody holds or awaits exclusively are left out (NULL), and read when the lock is gone. So are views
+that an old snapshot still shows and that are gone: pg_table_is_visible knows them no more.
 
 Most sections of a snapshot can be read in part: the rows whose catalog entries are newer than an older
 snapshot, and how many rows there are now (see `renewal`).
@@ -97,6 +98,7 @@ class Since:
 _NO_TOAST = "c.relnamespace <> 99 AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)"
 _INFORMATION_SCHEMA = "(SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'information_schema')"
 _NO_FREE_VIEW = """c.oid NOT IN (SELECT relation FROM locked)
+    AND pg_catalog.pg_table_is_visible(c.oid) IS NOT NULL
     AND NOT EXISTS (
       SELECT FROM locked JOIN pg_catalog.pg_depend d ON d.refobjid = locked.relation
       JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid

@@ -283,8 +283,8 @@ def _complete_grouping(splice: Splice, source: Source, binding: Binding) -> None
         return
     start = splice.tokens.items[splice.tokens.at(anchor["location"])].start
     splice.replace_text(start, start, ", ".join(added) + ", ")
-    copied = splice.twin(source.select)
-    position = next(i for i, item in enumerate(group) if item.get("ColumnRef") is anchor)
+    copied, before = splice.twin(source.select), splice.twin(anchor)
+    position = next(i for i, item in enumerate(copied["groupClause"]) if item.get("ColumnRef") is before)
     copied["groupClause"] = [
         *copied["groupClause"][:position],
         *(expression_tree(one) for one in added),

@@ -44,7 +44,7 @@ def blank_call(splice: Splice, call: Body) -> None:
     first = tokens.name_end(tokens.at(call["location"]))
     depth = tokens.items[first].depth
     last = next(
-        (index for index in range(first + 1, len(tokens.items)) if tokens.word(index) == ")"
+        (index for index in range(first, len(tokens.items)) if tokens.word(index) == ")"
          and tokens.items[index].depth == depth), None)  # fmt: skip
     if tokens.word(first) != "(" or last is None or last == first + 1:
         raise CannotRewrite(f"{strings(call['funcname'])[-1]} could not be rewritten safely")
@@ -57,6 +57,6 @@ def _end(splice: Splice, first: int, last: int, depth: int, more: bool) -> int:
     """Where the first argument ends."""
     tokens = splice.tokens
     if more:
-        last = next(index for index in range(first + 1, last) if tokens.word(index) == ","
+        last = next(index for index in range(first, last) if tokens.word(index) == ","
                     and tokens.items[index].depth == depth + 1)  # fmt: skip
     return tokens.items[last - 1].end

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -53,18 +54,26 @@ def main(arguments: Sequence[str]) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends when its proxy does, not before
-    with socket.socket(fileno=sys.stdin.fileno()) as link, link.makefile("rwb") as stream:
-        hand = Hand()
-        while (frame := _read(stream)) is not None:
-            kind, body = frame
-            if kind == b"S":
-                key, _, piece = body.partition(b"\0")
-                hand.take(key.decode(), piece)
-            elif kind == b"D":
-                hand.drop(body.decode())
-            elif not _answer(hand, body, stream, cpu_seconds):
-                break
+    with (
+        suppress(ConnectionError),  # the proxy has gone while it was being answered
+        socket.socket(fileno=sys.stdin.fileno()) as link,
+        link.makefile("rwb") as stream,
+    ):
+        _serve(stream, cpu_seconds)
     return 0
+
+
+def _serve(stream: Stream, cpu_seconds: float) -> None:
+    hand = Hand()
+    while (frame := _read(stream)) is not None:
+        kind, body = frame
+        if kind == b"S":
+            key, _, piece = body.partition(b"\0")
+            hand.take(key.decode(), piece)
+        elif kind == b"D":
+            hand.drop(body.decode())
+        elif not _answer(hand, body, stream, cpu_seconds):
+            break
 
 
 def _held_kib() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kit.wire_transcript import Transcript, done, query, ready, result
-from tollhouse_proxy.protocols.postgres.decisions import Decisions
+from tollhouse_proxy.protocols.postgres.decisions import Decisions, Known
 
 
 def test_books_of_a_bundle_that_is_no_longer_in_force_are_let_go() -> None:
@@ -27,3 +27,16 @@ def test_a_session_under_many_bundles_leaves_one_book() -> None:
         talk.client(query("SELECT 1"))
         talk.backend(result("1"), done("SELECT 1"), ready())
     assert len(decisions) <= 1
+
+
+def test_books_of_catalogs_that_are_gone_do_not_fill_the_memory() -> None:
+    """An entry takes about eight kilobytes: it was once counted as two, and a proxy before a database whose
+    catalog changes all the time grew by hundreds of megabytes."""
+    decisions, known = Decisions(), Known(b"", (), None)
+    books = []
+    for epoch in range(2000):
+        books.append(decisions.book(("ann", epoch)))
+        for number in range(10):
+            decisions.keep_exact(books[-1], f"SELECT {number}".encode(), known)
+    assert 7000 < sum(len(book.exact) for book in books) <= 8192
+    assert decisions.bytes <= 64 * 1024 * 1024

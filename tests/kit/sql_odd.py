@@ -68,4 +68,6 @@ CREATE SCHEMA quiet;
 CREATE VIEW quiet.pg_stat_statements AS SELECT id FROM products;
 CREATE TABLE quiet.other (id int, tenant_id int);
 CREATE FUNCTION quiet.unused(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION quiet.dblink(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION quiet.pg_stat_statements(bool) RETURNS bool LANGUAGE sql AS 'SELECT $1';
 """

@@ -6,6 +6,7 @@ import pytest
 
 from tollhouse_dialects.postgres.parse import parse
 from tollhouse_proxy.protocols.postgres.sql import CannotRewrite
+from tollhouse_proxy.protocols.postgres.sql.assignments import set_items
 from tollhouse_proxy.protocols.postgres.sql.nodes import wrapped
 from tollhouse_proxy.protocols.postgres.sql.splice import Splice, expression_tree, from_tree, tree_of
 from tollhouse_proxy.protocols.postgres.sql.tokens import Tokens
@@ -130,3 +131,23 @@ def test_a_block_ends_with_its_parenthesis_or_its_statement() -> None:
     assert tokens.items[tokens.block_end(0, 0)].text == ";"
     assert tokens.items[tokens.block_end(2, 1)].text == ")"
     assert tokens.block_end(11, 0) == len(tokens.items)
+
+
+def test_a_keyword_that_is_not_where_it_must_be_is_refused() -> None:
+    made = splice("SELECT a FROM t WHERE (b = 1)")
+    assert made.tokens.word(made.seek("WHERE", 0, 0)) == "WHERE"
+    for word, start, depth, stop in (("WHERE", 0, 1, None), ("HAVING", 0, 0, None), ("WHERE", 0, 0, 4)):
+        with pytest.raises(CannotRewrite, match=f"the {word} could not be read safely"):
+            made.seek(word, start, depth, stop)
+
+
+def test_a_set_list_whose_texts_are_not_as_many_as_its_targets_is_refused() -> None:
+    made = splice("UPDATE t SET a = 1, (b, c) = (2, 3)")
+    targets = made.body["targetList"]
+    assert [item.names for item in set_items(made, targets, 3, len(made.tokens.items), 0)] == [
+        ("a",),
+        ("b", "c"),
+    ]
+    for some in (targets[:1], [*targets, targets[0]]):
+        with pytest.raises(CannotRewrite, match="SET list could not be read"):
+            set_items(made, some, 3, len(made.tokens.items), 0)

@@ -210,7 +210,7 @@ def _row_values(
     open_ = item.first + (tokens.word(item.first) == "ROW")
     close = item.stop - 1
     depth = tokens.items[open_].depth + 1
-    commas = [i for i in range(open_ + 1, close) if tokens.word(i) == "," and tokens.items[i].depth == depth]
+    commas = [i for i in range(open_, close) if tokens.word(i) == "," and tokens.items[i].depth == depth]
     bounds = [(before + 1, stop) for before, stop in pairwise([open_, *commas, close])]
     if not len(bounds) == len(targets) == len(body["args"]):
         raise CannotRewrite("the SET list could not be read safely", "Set each column by itself.")

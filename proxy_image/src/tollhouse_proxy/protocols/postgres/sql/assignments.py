@@ -212,7 +212,7 @@ def _row_values(
     depth = tokens.items[open_].depth + 1
     commas = [i for i in range(open_, close) if tokens.word(i) == "," and tokens.items[i].depth == depth]
     bounds = [(before + 1, stop) for before, stop in pairwise([open_, *commas, close])]
-    if not len(bounds) == len(targets) == len(body["args"]):
+    if not len(bounds) == len(targets) == len(body.get("args", [])):  # ROW() has none
         raise CannotRewrite("the SET list could not be read safely", "Set each column by itself.")
     splice.replace_text(tokens.items[item.first].start, tokens.items[open_].end, "")
     made = [

@@ -328,6 +328,9 @@ def _other_names(kind: str, body: Body, names: Names) -> list[tuple[str, ...]]:
     if kind == "CallStmt":
         parts = strings(body.get("funccall", {}).get("funcname"))
         return [parts] if len(parts) > 1 else [(names.creation_schema, *parts)]
+    if body.get("renameType") == "OBJECT_DOMCONSTRAINT":
+        parts = strings(body["object"]["List"]["items"])  # the domain's; `subname` is the constraint's
+        return [parts] if len(parts) > 1 else [(names.creation_schema, *parts)]
     lists = () if kind == "CreateEventTrigStmt" else _NAME_LISTS  # its function is not what is made
     for field in lists:
         if isinstance(body.get(field), list):

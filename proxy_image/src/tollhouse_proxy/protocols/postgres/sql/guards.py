@@ -39,7 +39,8 @@ def place_of(splice: Splice, write: Write) -> Place:
     target = tokens.at(write.node["location"])
     depth = tokens.items[target].depth
     if write.kind == "InsertStmt":
-        start, clause = splice.seek("DO", target, depth), write.body["onConflictClause"]
+        clause = write.body["onConflictClause"]
+        start = splice.seek("DO", tokens.at(clause["location"]), depth)  # a column's label may be a DO too
     else:
         start, clause = target, write.body
     end = tokens.block_end(start, depth)

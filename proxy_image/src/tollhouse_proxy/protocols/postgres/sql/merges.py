@@ -157,6 +157,10 @@ def _guard_insert(
             f'the row filter reads "{missing[0]}", for which this INSERT gives no value',
             f'Give a value for "{missing[0]}".',
         )
+    if not wanted:
+        raise CannotRewrite(
+            "this INSERT cannot be checked against a row filter that reads no column", "Use INSERT by itself."
+        )
     places = _value_places(splice, then, stop, depth, len(values))
     relevant = [number for number, one in enumerate(names) if one in wanted]
     hard = [number for number in relevant if not is_simple(values[number])]

@@ -50,7 +50,8 @@ def blank_call(splice: Splice, call: Body) -> None:
         raise CannotRewrite(f"{strings(call['funcname'])[-1]} could not be rewritten safely")
     rest = call.get("args", [])[1:]
     splice.replace_text(tokens.items[first].end, _end(splice, first, last, depth, bool(rest)), _NOTHING)
-    splice.twin(call)["args"] = [expression_tree(_NOTHING), *splice.twin(call)["args"][1:]]
+    given = splice.twin(call).get("args", [])  # (*) has none
+    splice.twin(call)["args"] = [expression_tree(_NOTHING), *given[1:]]
 
 
 def _end(splice: Splice, first: int, last: int, depth: int, more: bool) -> int:

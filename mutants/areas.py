@@ -25,6 +25,10 @@ def _sql(*names: str) -> tuple[Path, ...]:
 
 
 _SQL_TESTS = ("tests/proxy/postgres/sql", "tests/real/sql")
+_CONTENT_TESTS = (
+    *("content", "content_json", "content_numbers", "content_scanner", "content_sheet", "content_spans"),
+    "rows",
+)
 _WIRE_TESTS = ("tests/proxy/postgres/wire", "tests/fuzz")
 
 AREAS = {
@@ -50,10 +54,7 @@ AREAS = {
             "mask",
             _sql("masks", "content_masks", "blanks") + tuple(sorted((PROXY / "kits").glob("content*.py"))),
             (
-                "tests/proxy/kits/test_content.py",
-                "tests/proxy/kits/test_content_numbers.py",
-                "tests/proxy/kits/test_content_spans.py",
-                "tests/proxy/kits/test_rows.py",
+                *(f"tests/proxy/kits/test_{name}.py" for name in _CONTENT_TESTS),
                 "tests/proxy/postgres/sql",
                 "tests/proxy/postgres/wire/test_content.py",
                 "tests/proxy/postgres/wire/test_rows_in_turns.py",

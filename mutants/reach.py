@@ -35,24 +35,19 @@ class Reach:
 
     def tests(self, path: Path, line: int) -> list[str]:
         touching = set(self._lines.get(str(path.relative_to(ROOT)), {}).get(str(line), []))
-        return self._in_order(touching, self._naming(path))
+        return self._in_order(touching, path)
 
     def tests_of(self, path: Path) -> list[str]:
         """Node ids of all that may notice what a file says once, at import: those in files that name its
-        module, then those that come by a line of it."""
+        module, and those that come by a line of it."""
         lines = self._lines.get(str(path.relative_to(ROOT)), {})
-        naming = self._naming(path)
-        touching = {test for tests in lines.values() for test in tests}
-        return self._in_order(naming | touching, naming)
+        naming = {test for test in self.seconds if _naming(test, path) < _STRANGER}
+        return self._in_order(naming.union(*lines.values()), path)
 
-    def _naming(self, path: Path) -> set[str]:
-        named = re.compile(rf"\b{path.stem}\b")
-        return {test for test in self.seconds if named.search(_text(test.partition("::")[0]))}
-
-    def _in_order(self, tests: set[str], first: set[str]) -> list[str]:
+    def _in_order(self, tests: set[str], path: Path) -> list[str]:
         return sorted(
             tests,
-            key=lambda test: (needs_server(test), test not in first, self.seconds.get(test, 1.0), test),
+            key=lambda test: (needs_server(test), _naming(test, path), self.seconds.get(test, 1.0), test),
         )
 
     def add(self, other: Self) -> None:
@@ -72,6 +67,22 @@ class Reach:
     def load(cls, path: Path) -> Self:
         found = json.loads(path.read_text())
         return cls(found["seconds"], found["lines"])
+
+
+_STRANGER = 2
+
+
+def _naming(test: str, path: Path) -> int:
+    """How the file of a test speaks of a module: 0 it imports it, 1 it says its name, 2 not at all."""
+    return _spoken_of(test.partition("::")[0], path.parent.name, path.stem)
+
+
+@cache
+def _spoken_of(file: str, package: str, module: str) -> int:
+    text = _text(file)
+    if re.search(rf"\b{package}(?:\.| import (?:.*\W)?){module}\b", text):
+        return 0
+    return 1 if re.search(rf"\b{module}\b", text) else _STRANGER
 
 
 @cache

@@ -15,11 +15,12 @@ from tollhouse_proxy.protocols.postgres.desk import Desk
 from tollhouse_proxy.protocols.postgres.lane import Lane
 from tollhouse_proxy.protocols.postgres.ledger import Hidden, Owed
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
+from tollhouse_proxy.protocols.postgres.sql.renewal import Renewal
 from tollhouse_proxy.protocols.postgres.upkeep import Upkeep
 from tollhouse_proxy.runtime.dialing import BackendWire
 from tollhouse_proxy.runtime.lease import Lease
 
-KINDS = (PostgresMachine, Upkeep, Desk, ServerSide, Lane, Owed, Hidden, BackendWire, Lease)
+KINDS = (PostgresMachine, Upkeep, Desk, ServerSide, Lane, Owed, Hidden, Renewal, BackendWire, Lease)
 """Not ClientSession and SessionState: the scripted gate of these tests remembers whom to tell."""
 SESSIONS = 5
 
@@ -44,7 +45,9 @@ def of_everything(world: WireWorld) -> None:
     with psycopg.connect(world.dsn(), autocommit=True) as client:
         client.execute("SELECT id, name FROM customers")
         client.execute("SELECT id, name FROM customers WHERE id = %s", [1], prepare=True)
-        client.execute("CREATE TABLE IF NOT EXISTS left_over (id int)")
+        client.execute("DROP TABLE IF EXISTS left_over")
+        client.execute("CREATE TABLE left_over (id int)")
+        client.execute("SELECT * FROM left_over")
         with suppress(psycopg.Error):
             client.execute("SELECT 1 / 0")
         with client.transaction(), client.cursor(name="some") as some:

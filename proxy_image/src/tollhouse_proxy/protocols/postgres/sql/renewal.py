@@ -14,7 +14,7 @@ newer entry, and all texts are when anything else that exists has another name.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from .catalog import Catalog
 from .catalog_queries import PARTS, SECTIONS, SESSION, Query, Since
@@ -48,6 +48,8 @@ class Renewal:
         self._fresh: dict[str, Section] = {}
         self._gone: dict[str, Collection[Key]] = {}
         self._newer: dict[str, Rows] = {}
+        self._step: Callable[[Renewal, dict[str, Rows]], Catalog | None]
+        """A function, no method of this object's own: with that it would keep itself, and the older snapshot."""
         self.queries: list[str] = []
         self._asked: list[str] = []
         if base is None or len(parts) != len(PARTS) or not sees_all_of(taken, base.taken):
@@ -58,7 +60,7 @@ class Renewal:
             moved.add("class")  # the other's temporary tables are in it
         self._since = str(int(base.taken.split(":")[0]) % 2**32)
         self._moved = moved
-        self._step = self._take_newer
+        self._step = Renewal._take_newer
         for name, query in SECTIONS.items():
             if name in (SESSION, *_PRINTED) or not moved.intersection(query.parts):
                 continue
@@ -69,7 +71,7 @@ class Renewal:
         answers = dict(zip(self._asked, results, strict=True))
         self.queries, self._asked = [], []
         try:
-            return self._step(answers)
+            return self._step(self, answers)
         except ReadAll:
             self._ask_all()
             return None
@@ -77,7 +79,7 @@ class Renewal:
     # -- all of it ---------------------------------------------------------------------------
 
     def _ask_all(self) -> None:
-        self._step = self._take_all
+        self._step = Renewal._take_all
         for name, query in SECTIONS.items():
             if name != SESSION:
                 self._ask(name, query.whole())
@@ -104,7 +106,7 @@ class Renewal:
                 keys = {key_of(row, query.key) for row in newer}
                 if len(old.rows.keys() | keys) != int(rows[0][0] or 0):
                     keys_of.append(name)
-        self._step = self._take_rest
+        self._step = Renewal._take_rest
         for name in keys_of:
             self._ask(name, SECTIONS[name].keys())
         self._ask_definitions()

@@ -49,7 +49,7 @@ class Renewal:
         self._gone: dict[str, Collection[Key]] = {}
         self._newer: dict[str, Rows] = {}
         self._step: Callable[[Renewal, dict[str, Rows]], Catalog | None]
-        """A function, no method of this object's own: with that it would keep itself, and the older snapshot."""
+        """A function, no method of this object: with that it would keep itself, and the older snapshot."""
         self.queries: list[str] = []
         self._asked: list[str] = []
         if base is None or len(parts) != len(PARTS) or not sees_all_of(taken, base.taken):

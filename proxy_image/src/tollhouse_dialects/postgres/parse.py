@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pglast.parser import ParseError, deparse_protobuf, parse_sql_json, parse_sql_protobuf
+from pglast.parser import DeparseError, ParseError, deparse_protobuf, parse_sql_json, parse_sql_protobuf
 from pglast.parser import scan as pglast_scan
 
 Tree = dict[str, Any]
@@ -121,7 +121,13 @@ process."""
 
 def canonical(kind: str, text: str) -> str:
     """One statement of that kind, spelled alike for any layout and comments. Raises SqlSyntaxError."""
-    return deparse(text) if kind in DEPARSED else _tokens_apart(text)
+    if kind in DEPARSED:
+        try:
+            return deparse(text)
+        except DeparseError:
+            # An option without the value it needs: the grammar takes it, and the server itself refuses it.
+            pass
+    return _tokens_apart(text)
 
 
 def _tokens_apart(text: str) -> str:
@@ -144,7 +150,8 @@ _COMMENTS = frozenset({"SQL_COMMENT", "C_COMMENT"})
 
 
 def deparse(text: str) -> str:
-    """The text in PostgreSQL's own canonical spelling, only of DEPARSED kinds. Raises SqlSyntaxError."""
+    """The text in PostgreSQL's own canonical spelling, only of DEPARSED kinds. Raises SqlSyntaxError, and
+    DeparseError for what the grammar takes and nobody could spell."""
     guard_text(text)
     try:
         return str(deparse_protobuf(parse_sql_protobuf(text)))

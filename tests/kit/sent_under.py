@@ -10,6 +10,7 @@ What is in force is written in a line, with `; ` between them:
     mask customers.email null           or redact, partial, token, emails and cards (content masks)
     path a public                       the session's search_path
     default a                           the Connection's default schema
+    unseen                              a cursor may be open that no statement declared
     elsewhere                           something binds to the identity, if not here
 """
 
@@ -69,6 +70,8 @@ def under(words: str) -> tuple[Obligations, SessionSettings]:
             settings = replace(settings, search_path=tuple(rest.split()))
         elif kind == "default":
             settings = replace(settings, default_schema=rest)
+        elif kind == "unseen":
+            settings = replace(settings, unseen_cursors=True)
         elif kind == "elsewhere":
             elsewhere = True
         else:

@@ -358,6 +358,22 @@ async def test_a_cancel_never_hits_the_statement_behind_it(world: WireWorld) -> 
         await client.close()
 
 
+@pytest.mark.parametrize("unbound", [True, False])
+async def test_what_fails_at_a_sync_is_told_whole_only_where_nothing_binds(
+    world: WireWorld, unbound: bool
+) -> None:
+    """A deferred constraint: of which statement of the pipeline nobody says."""
+    world.gate.unbound = unbound
+    client = await connect_asyncpg(world)
+    try:
+        await client.execute("CREATE TEMP TABLE late (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)")
+        with pytest.raises(asyncpg.UniqueViolationError) as failed:
+            await client.fetch("INSERT INTO late VALUES ($1), ($1)", 1)
+    finally:
+        await client.close()
+    assert ("(id)=(1)" in str(failed.value.detail)) is unbound
+
+
 async def test_several_commands_are_refused_as_such_before_their_names_are_looked_up(
     world: WireWorld,
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tollhouse_proxy.exchange import Close, EndReason
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import content, refuse, withholding
+from tollhouse_proxy.protocols.postgres.anything import ANYTHING
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire import backend
@@ -328,8 +329,10 @@ class Replies:
         return reading is not None and self._state.judge.freely(reading)
 
     def _guards(self, head: Owed) -> bool:
-        # What fails at a Sync is a deferred constraint: of which statement nobody says.
-        return head.guarded or head.kind is Kind.SYNC or any(run.guarded for run in head.runs)
+        if head.kind is Kind.SYNC:
+            # What fails there is a deferred constraint: of which statement nobody says.
+            return not self._state.judge.unbound(ANYTHING)
+        return head.guarded or any(run.guarded for run in head.runs)
 
     def _fail(self, head: Owed, code: str) -> None:
         """The statement that answers now has failed, and what follows it in the same message never ran."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
+import pytest
 import uvloop
 
 from kit.clock import SetClock
@@ -66,3 +68,21 @@ async def turns_until_taken() -> int:
 def test_connections_that_wait_are_taken_many_in_each_turn_of_the_loop() -> None:
     """A turn may be long under load, and a cancel waits behind the connections before it."""
     assert uvloop.run(turns_until_taken()) <= CONNECTIONS / 4
+
+
+async def test_a_listener_that_cannot_be_opened_whole_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    opened: list[asyncio.Server] = []
+    create = loop.create_server
+
+    async def until_there_are_no_more(*given: Any, **named: Any) -> asyncio.Server:
+        if len(opened) == 3:
+            raise OSError(errno.EMFILE, "too many open files")
+        opened.append(await create(*given, **named))
+        return opened[-1]
+
+    monkeypatch.setattr(loop, "create_server", until_there_are_no_more)
+    parts = Parts(cast(Any, None), cast(Any, None), cast(Any, None), SetClock(), lambda: None)
+    with pytest.raises(OSError, match="too many open files"):
+        await serve(RuntimeSettings(LOOPBACK, 0), parts)
+    assert [one.is_serving() for one in opened] == [False] * 3

@@ -63,14 +63,22 @@ class Serving:
         settings = self._settings
         listener = _listener(settings)
         self.port = int(listener.getsockname()[1])
-        for door in [listener, *(listener.dup() for _ in range(_DOORS - 1))]:
-            self._doors.append(await loop.create_server(self._accept, sock=door, backlog=settings.backlog))
+        sockets = [listener]
+        try:
+            while len(sockets) < _DOORS:
+                sockets.append(listener.dup())
+            for one in sockets:
+                self._doors.append(await loop.create_server(self._accept, sock=one, backlog=settings.backlog))
+        except OSError:
+            self._close_doors()
+            for one in sockets:
+                one.close()
+            raise
         self._watch = loop.create_task(self._watch_time())
 
     async def drain(self, seconds: float, words: str = "the proxy is being shut down") -> None:
         """Takes no more clients; sessions end as soon as they are idle, and all of them after `seconds`."""
-        for door in self._doors:
-            door.close()
+        self._close_doors()
         for session in tuple(self._sessions):
             session.tell(EndWhenIdle(words))
         await self._emptied(seconds)
@@ -83,6 +91,10 @@ class Serving:
         if self._watch is not None:
             self._watch.cancel()
         await errands(_GOODBYE_SECONDS)
+
+    def _close_doors(self) -> None:
+        for door in self._doors:
+            door.close()
 
     async def _emptied(self, seconds: float) -> None:
         if self._sessions and seconds > 0:

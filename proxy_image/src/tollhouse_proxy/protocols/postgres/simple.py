@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tollhouse_core.decision import Permitted, Refused
 from tollhouse_proxy.ports.judging import Completion, Outcome, Standing
 from tollhouse_proxy.protocols.postgres import refuse
+from tollhouse_proxy.protocols.postgres.anything import ANYTHING
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.counted import CountedQuery
 from tollhouse_proxy.protocols.postgres.decisions import Judged, Known, is_whole
@@ -24,7 +25,7 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
     Rewritten,
     Statement,
 )
-from tollhouse_proxy.protocols.postgres.stepped import NEED_STEPS, SteppedQuery
+from tollhouse_proxy.protocols.postgres.stepped import NEED_STEPS, SteppedQuery, moves_names
 from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.backend import ReadyForQuery
 from tollhouse_proxy.protocols.postgres.wire.frontend import Query
@@ -139,11 +140,14 @@ class SimpleQuery:
         """Raises Turned, and Stepwise for a text that makes what it needs."""
         desk = self._desk
         try:
-            return desk.understood(text)
+            statements = desk.understood(text)
         except NotUnderstood as found:
             if found.sqlstate in NEED_STEPS:
                 self._step_through(text)
             raise Turned(desk.unreadable(text, found)) from None
+        if moves_names(statements) and not desk.state.judge.unbound(ANYTHING):
+            self._step_through(text)
+        return statements
 
     def _step_through(self, text: str) -> None:
         """Raises Stepwise for more than one statement."""

@@ -1,6 +1,7 @@
 """A Query whose later statements need what its earlier ones make: `CREATE TABLE t ...; INSERT INTO t ...`.
 
-It cannot be judged as a whole, for what it speaks of does not exist yet. It is run statement by statement
+It cannot be judged as a whole, for what it speaks of does not exist yet, or is something else by then
+(`ALTER TABLE t RENAME ...; CREATE VIEW t ...; TABLE t`). It is run statement by statement
 in one pipeline without a Sync, which is one implicit transaction as the Query would have been; the catalog is
 read again in between. A refusal fails that transaction, so nothing of the text stays (unless it says COMMIT
 itself).
@@ -8,7 +9,10 @@ itself).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tollhouse_core.decision import Permitted, Refused
+from tollhouse_core.operation import AccessKind
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import refuse, withholding
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
@@ -35,6 +39,17 @@ NEED_STEPS = frozenset({"42P01", "42703", "42704", "42883", "3F000", "0A000"})
 
 _AMONG = "it stands among statements that make what it needs"
 _COPY_ALONE = "COPY FROM STDIN cannot stand behind statements that make what it needs"
+
+
+def moves_names(statements: Sequence[Statement]) -> bool:
+    """Whether one that reads or writes stands behind one that may change what its names mean."""
+    changed = False
+    for one in statements:
+        accesses = one.operation.accesses
+        if changed and (not accesses or any(each.kind is not AccessKind.COMMAND for each in accesses)):
+            return True
+        changed = changed or one.effect.changes_catalog
+    return False
 
 
 class SteppedQuery:

@@ -165,12 +165,9 @@ def _replace(splice: Splice, source: Source, binding: Binding, depth: int) -> No
 
 def _put(splice: Splice, source: Source, made: str, tree: Body | None = None) -> Body:
     """Puts a sub-select in the place of a relation; its bare tree, which is `tree` where that is known."""
-    start, end, word_before = _extent(splice, source.node)
+    start, end, is_command = _extent(splice, source.node)
     alias = "" if "alias" in source.node else f" AS {name(source.node['relname'])}"
-    lead = ""
-    if word_before == "TABLE":
-        lead = "SELECT * FROM "
-        start = splice.tokens.items[splice.tokens.at(source.location) - 1].start
+    lead = "SELECT * FROM " if is_command else ""
     splice.replace_text(start, end, f"{lead}{made}{alias}")
     tree = tree or bare(from_tree(f"{made} AS {name(source.alias)}"))
     shown = tree["RangeSubselect"]
@@ -207,8 +204,8 @@ def _keys(source: Source, binding: Binding) -> list[str]:
     return [one for one in conditions if not any(f".{name(column)} " in one for column in effect.masked)]
 
 
-def _extent(splice: Splice, node: Body) -> tuple[int, int, str]:
-    """Characters of `[ONLY [(]] name [)] [*]`, and the keyword before."""
+def _extent(splice: Splice, node: Body) -> tuple[int, int, bool]:
+    """Characters of `[TABLE] [ONLY [(]] name [)] [*]`, and whether it begins with TABLE."""
     tokens = splice.tokens
     first = tokens.at(node["location"])
     last = tokens.name_end(first) - 1
@@ -218,7 +215,8 @@ def _extent(splice: Splice, node: Body) -> tuple[int, int, str]:
         first -= 1
     if tokens.word(last + 1) == "*":
         last += 1
-    return tokens.items[first].start, tokens.items[last].end, tokens.word(first - 1)
+    is_command = tokens.word(first - 1) == "TABLE"
+    return tokens.items[first - is_command].start, tokens.items[last].end, is_command
 
 
 def qualify(splice: Splice, node: Body, relation: Relation) -> None:

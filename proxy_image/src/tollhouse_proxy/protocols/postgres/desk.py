@@ -253,10 +253,11 @@ class Desk:
     ) -> Rewritten:
         """What is sent instead; `upkeep`: to another session than ours. Raises CannotRewrite, Postponed,
         Turned."""
+        self._look_for(obligations)
         apart, catalog = self.dialect.apart, (upkeep or self.upkeep).catalog
         if apart is None or not apart.is_heavy(statement):
             found = self.dialect.rewrite(statement, obligations)
-        elif not obligations.columns and not obligations.filters:
+        elif not obligations.columns and not obligations.filters and not obligations.content:
             return Rewritten(statement.text)
         else:
             key = ("rewritten", statement.text, statement.start, catalog.epoch, obligations)
@@ -416,16 +417,23 @@ class Desk:
     ) -> Run:
         """One execution, for the ledger. `judged`: what was permitted, where that is more than the statement
         itself says."""
+        scanner = self._look_for(permitted.obligations)
         return Run(
             permitted.operation_id,
             statement.effect,
             guarded=rewritten.guards_errors,
             judged=judged or statement.operation,
             forbidden=rewritten.forbidden_origins,
-            scan=self.scanner(permitted.obligations),
+            scan=scanner,
             formats=formats,
             withheld=Withheld(permitted.cap) if permitted.cap is not None else None,
         )
+
+    def _look_for(self, obligations: Obligations) -> Scanner | None:
+        """The same, for what the backend says besides rows as well: that may come behind later statements."""
+        scanner = self.scanner(obligations)
+        self.state.content = scanner or self.state.content
+        return scanner
 
     def scanner(self, obligations: Obligations) -> Scanner | None:
         """Masks content that goes out; None where nothing must be looked for."""

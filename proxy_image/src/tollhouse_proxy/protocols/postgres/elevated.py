@@ -136,7 +136,7 @@ class ElevatedBackend:
         assert self._stage is Stage.LEARNED
         state, self._run, self._stage = self._state, run, Stage.RUNNING
         state.outbox.client = self._answers
-        state.aside = True
+        state.aside, state.content = True, run.scan
         values = Bind(RESERVED, RESERVED) if bind is None else _renamed(bind)
         guarded = rewritten.guards_errors
         if run.effect.changes_catalog:

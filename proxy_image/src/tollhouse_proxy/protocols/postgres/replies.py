@@ -10,6 +10,7 @@ from tollhouse_proxy.protocols.postgres import content, refuse, withholding
 from tollhouse_proxy.protocols.postgres.anything import ANYTHING
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Owed, Run
 from tollhouse_proxy.protocols.postgres.state import SessionState
+from tollhouse_proxy.protocols.postgres.telling import notification_told, report_told, setting_told
 from tollhouse_proxy.protocols.postgres.wire import backend
 from tollhouse_proxy.protocols.postgres.wire.backend import (
     CopyResponse,
@@ -19,7 +20,7 @@ from tollhouse_proxy.protocols.postgres.wire.backend import (
     RowDescription,
 )
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
-from tollhouse_proxy.protocols.postgres.withheld import passed_on, quotes_row, reading_of, view_changed
+from tollhouse_proxy.protocols.postgres.withheld import quotes_row, reading_of, view_changed
 
 SWALLOW = b""
 _PINNED = {"client_encoding": {"UTF8"}, "standard_conforming_strings": {"on"}}
@@ -288,7 +289,8 @@ class Replies:
                 raise BackendBroke(f"the backend ended it ({code})")
             detail = f"the backend ended the session ({code})"
             self._state.outbox.effects.append(Close(EndReason.BACKEND, detail))
-            return passed_on(report, guarded=bool(head and self._guards(head)), positions=None).encode()
+            guarded = bool(head and self._guards(head))
+            return report_told(report, self._scanner(head), guarded=guarded, positions=None)
         if head is None:
             raise BackendBroke("the backend reports an error that belongs to nothing")
         self._state.copy_in = False
@@ -320,7 +322,13 @@ class Replies:
             return run.stopped
         positions = run.positions if run is not None and run.positions else head.positions
         whole = run is not None and self._may_show_row(run, report)
-        return passed_on(report, guarded=self._guards(head), positions=positions, whole_rows=whole).encode()
+        guarded, scanner = self._guards(head), self._scanner(head)
+        return report_told(report, scanner, guarded=guarded, positions=positions, whole_rows=whole)
+
+    def _scanner(self, head: Owed | None = None) -> content.Scanner | None:
+        """What content masks look for in what the backend says besides rows."""
+        run = head.run if head else None
+        return self._state.content if run is None else run.scan
 
     def _may_show_row(self, run: Run, report: Report) -> bool:
         if run.judged is None or not quotes_row(report):
@@ -357,13 +365,12 @@ class Replies:
 
     def _notice(self, message: bytes) -> bytes | None:
         head = self._ledger.head
-        if head is None:
-            return None
-        if head.hidden or head.instead:
+        if head is not None and (head.hidden or head.instead):
             return SWALLOW
-        if not self._guards(head):
+        guarded, scanner = head is not None and self._guards(head), self._scanner(head)
+        if not guarded and scanner is None:
             return None
-        return passed_on(Report.parse("N", message[5:]), guarded=True, positions=None).encode()
+        return report_told(Report.parse("N", message[5:]), scanner, guarded=guarded, positions=None)
 
     def _setting(self, message: bytes) -> bytes | None:
         said = ParameterStatus.parse(message[5:])
@@ -372,7 +379,12 @@ class Replies:
             raise BackendBroke(f"{said.name} became {said.value!r}, which changes what statements mean")
         if said.name in {"session_authorization", "is_superuser", "search_path"}:
             self._state.dirty = True
-        return SWALLOW if self._state.aside else None
+        if self._state.aside:
+            return SWALLOW
+        return setting_told(said, self._state.content if wanted is None else None)
+
+    def _notification(self, message: bytes) -> bytes | None:
+        return SWALLOW if self._state.aside else notification_told(message, self._state.content)
 
     # ------------------------------------------------------------ COPY
 
@@ -435,7 +447,7 @@ HANDLERS: dict[int, Handler] = {
     backend.SUSPENDED: lambda replies, _: replies._suspended(),
     backend.ERROR: Replies._error,
     backend.NOTICE: Replies._notice,
-    backend.NOTIFICATION: lambda replies, _: SWALLOW if replies._state.aside else None,
+    backend.NOTIFICATION: Replies._notification,
     backend.PARAMETER_STATUS: Replies._setting,
     backend.READY: Replies._ready,
     backend.COPY_IN: Replies._copy_in,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tollhouse_proxy.exchange import Outbox
 from tollhouse_proxy.ports.judging import OpenSession
+from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Ledger, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Names
 from tollhouse_proxy.protocols.postgres.wire.frontend import FLUSH_MESSAGE, SYNC_MESSAGE
@@ -35,6 +36,7 @@ class SessionState:
     in_block: a transaction block is open where the next statement will run, if what was sent succeeds.
     acted: a statement was sent that the next Sync will commit.
     aside: the session serves one operation of another's client: what it says of itself is for nobody.
+    content: what the content masks last in force look for, for what the backend says besides rows.
     """
 
     outbox: Outbox
@@ -59,6 +61,7 @@ class SessionState:
     revived: bool = False
     acted: bool = False
     aside: bool = False
+    content: Scanner | None = None
     suspended: dict[int, Run] = field(default_factory=dict)
     """Operations whose portal may be run on: number -> what came so far."""
 

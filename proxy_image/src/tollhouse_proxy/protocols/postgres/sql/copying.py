@@ -17,6 +17,23 @@ from .splice import Splice, expression_tree, tree_of
 from .statement import CannotRewrite
 from .writes import check_shape, check_written_columns
 
+_HARMLESS = frozenset("\t,;|:~^!#$%*`'\"\\")
+"""Delimiters and quotes that stand in nothing that a detector knows: COPY writes others within a value
+twice, or behind an escape, so that what is looked for does not look like itself."""
+
+
+def check_readable(body: Body) -> None:
+    """Raises CannotRewrite where a COPY TO writes values as content masks cannot read them."""
+    for option in () if body.get("is_from") else body.get("options", []):
+        made = option["DefElem"]
+        given = made.get("arg", {}).get("String", {}).get("sval", "")
+        if made.get("defname", "").lower() in ("delimiter", "quote", "escape") and given not in _HARMLESS:
+            said = made["defname"].upper()
+            raise CannotRewrite(
+                f"COPY with this {said} writes values so that content masks could not read them",
+                "Leave it out, or use a tab or one of , ; | : ~ ^ ! # $ % * ` ' \" \\",
+            )
+
 
 def rewrite_copy(splice: Splice, body: Body, found: Findings, binding: Binding) -> None:
     """COPY t TO becomes COPY (SELECT ...) TO; COPY t FROM passes only where nothing can be probed."""

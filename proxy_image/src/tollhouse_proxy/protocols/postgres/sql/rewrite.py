@@ -11,7 +11,7 @@ from .binding import Binding
 from .blanks import blank_call
 from .catalog import Catalog, Relation
 from .commands import STRUCTURE
-from .copying import rewrite_copy
+from .copying import check_readable, rewrite_copy
 from .definitions import holds_rows
 from .findings import Findings
 from .masks import MaskKeys
@@ -40,13 +40,15 @@ def rewrite(
     """Masks and filters at the source. Raises CannotRewrite where they cannot be kept.
 
     `catalog` and `settings` must be those the statement was understood with. Content masks
-    concern what comes back and are no matter here. EXECUTE and FETCH carry no text of their own:
-    their statement was rewritten when it was prepared, and the caller decides whether it still may
-    run.
+    concern what comes back; here it is only seen to that they can read it. EXECUTE and FETCH carry
+    no text of their own: their statement was rewritten when it was prepared, and the caller decides
+    whether it still may run.
     """
     plan = statement.plan
     if not isinstance(plan, Plan):
         raise CannotRewrite("the statement was not understood here")
+    if obligations.content and plan.kind == "CopyStmt":
+        check_readable(plan.body)
     unchanged = Rewritten(statement.text)
     bound = bool(obligations.columns or obligations.filters)
     if not bound and not (obligations.elsewhere and _reads_views(plan)):

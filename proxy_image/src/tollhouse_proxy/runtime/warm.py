@@ -26,6 +26,9 @@ _MAKE_SECONDS = 20.0
 _REST_SECONDS = 5.0
 """After a session could not be made, none is tried for so long: clients find out by themselves."""
 
+_SETTLE_SECONDS = 0.05
+"""After a client has come none is made for so long: what it asks first is not to wait for our log-ins."""
+
 _KINDS = 8
 
 
@@ -119,6 +122,7 @@ class WarmPool:
         self._kinds: OrderedDict[Hashable, _Kind] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._soon: asyncio.TimerHandle | None = None
         self._closed = False
         self.taken = 0
 
@@ -141,7 +145,8 @@ class WarmPool:
         kind.make, kind.asked_at = ahead.make, now
         self._kinds.move_to_end(ahead.key)
         found = kind.ready.popleft() if kind.ready else None
-        asyncio.get_running_loop().call_soon(self._fill)
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(_SETTLE_SECONDS, self._fill)
         if found is not None:
             found.let_go()
             self.taken += 1
@@ -156,8 +161,9 @@ class WarmPool:
     async def close(self) -> None:
         """Ends what waits and gives its credentials back."""
         self._closed = True
-        if self._watch is not None:
-            self._watch.cancel()
+        for running in (self._watch, self._soon):
+            if running is not None:
+                running.cancel()
         self.flush()
         self._later(asyncio.sleep(0))
         while self._tasks:
@@ -178,6 +184,7 @@ class WarmPool:
             self._fill()
 
     def _fill(self) -> None:
+        self._soon = None
         if self._closed:
             return
         bound, now = self._settings().sessions, self._clock.monotonic()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tollhouse_core.secret import Secret
 from tollhouse_proxy.protocols.postgres.auth import BackendLogin, LoginFailed
-from tollhouse_proxy.protocols.postgres.scram import ScramClient, ScramFailed
+from tollhouse_proxy.protocols.postgres.scram import ScramClient, ScramFailed, ScramKeys, derived
 from tollhouse_proxy.protocols.postgres.sql.session_settings import may_set
 from tollhouse_proxy.protocols.postgres.startup_settings import StartupRefused, read_wishes
 from tollhouse_proxy.protocols.postgres.wire.backend import Authentication
@@ -50,8 +54,44 @@ def test_channel_binding_says_what_it_could_do() -> None:
     assert ScramClient("x", NONCE, b"hash", plus=True).first().startswith(b"p=tls-server-end-point,,")
 
 
+SALTS = st.binary(min_size=1, max_size=16)
+
+
+@given(st.text(max_size=20), SALTS, st.integers(1, 3))
+def test_keys_that_are_remembered_are_those_that_would_be_made(
+    password: str, salt: bytes, rounds: int
+) -> None:
+    keys, said = ScramKeys(), password.encode()
+    for _ in range(2):
+        for one, other in ((salt, rounds), (salt + b"1", rounds), (salt, rounds + 1)):
+            found, made = keys.get(said, one, other), derived(said, one, other)
+            assert (found.client, found.server) == (made.client, made.server)
+    assert len(keys) == 3
+
+
+def test_of_keys_only_those_used_last_are_kept_and_no_password() -> None:
+    keys = ScramKeys()
+    first = keys.get(b"pencil", b"salt", 1)
+    for number in range(100):
+        keys.get(b"pencil", b"%d" % number, 1)
+        assert keys.get(b"pencil", b"salt", 1) is first
+    assert len(keys) < 100
+    assert b"pencil" not in pickle.dumps([vars(keys)["_key"], *vars(keys)["_found"]])
+    assert "pencil" not in repr(first)
+
+
+def test_a_second_log_in_takes_the_keys_of_the_first() -> None:
+    keys = ScramKeys()
+    finals = [ScramClient("pencil", NONCE, None, plus=False, keys=keys).final(SERVER_FIRST) for _ in range(2)]
+    assert finals == [ScramClient("pencil", NONCE, None, plus=False).final(SERVER_FIRST)] * 2
+    assert len(keys) == 1
+    other = ScramClient("pencils", NONCE, None, plus=False, keys=keys).final(SERVER_FIRST)
+    assert other not in finals
+    assert len(keys) == 2
+
+
 def login(**more: object) -> BackendLogin:
-    options = {"binding": None, "guarded": False, "nonce": lambda: NONCE} | more
+    options = {"binding": None, "guarded": False, "nonce": lambda: NONCE, "keys": ScramKeys()} | more
     return BackendLogin("app", Secret("pencil"), **options)  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ from tollhouse_proxy.protocols.postgres.scram import (
     MECHANISM_PLUS,
     ScramClient,
     ScramFailed,
+    ScramKeys,
 )
 from tollhouse_proxy.protocols.postgres.wire.backend import Authentication
 from tollhouse_proxy.protocols.postgres.wire.frontend import (
@@ -45,12 +46,14 @@ class BackendLogin:
         binding: bytes | None,
         guarded: bool,
         nonce: Callable[[], str],
+        keys: ScramKeys,
     ) -> None:
         self._username = username
         self._password = password
         self._binding = binding
         self._guarded = guarded
         self._nonce = nonce
+        self._keys = keys
         self._scram: ScramClient | None = None
         self._proved = False
         self.done = False
@@ -100,7 +103,11 @@ class BackendLogin:
         if MECHANISM not in offered and MECHANISM_PLUS not in offered:
             raise LoginFailed("the backend offers no SASL mechanism that is spoken here (SCRAM-SHA-256)")
         self._scram = ScramClient(
-            self._password.reveal(), self._nonce(), self._binding, plus=MECHANISM_PLUS in offered
+            self._password.reveal(),
+            self._nonce(),
+            self._binding,
+            plus=MECHANISM_PLUS in offered,
+            keys=self._keys,
         )
         if self._scram.mechanism not in offered:
             raise LoginFailed("the backend wants channel binding, which takes TLS")

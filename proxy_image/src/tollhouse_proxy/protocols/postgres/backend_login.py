@@ -7,6 +7,7 @@ from sys import intern
 
 from tollhouse_core.secret import Secret
 from tollhouse_proxy.protocols.postgres.auth import BackendLogin, LoginFailed
+from tollhouse_proxy.protocols.postgres.scram import ScramKeys
 from tollhouse_proxy.protocols.postgres.startup_settings import PINNED, Wishes
 from tollhouse_proxy.protocols.postgres.wire import backend
 from tollhouse_proxy.protocols.postgres.wire.backend import (
@@ -53,9 +54,12 @@ class BackendPhase:
         binding: bytes | None,
         guarded: bool,
         nonce: Callable[[], str],
+        keys: ScramKeys,
     ) -> None:
         self._username = username
-        self._login = BackendLogin(username, password, binding=binding, guarded=guarded, nonce=nonce)
+        self._login = BackendLogin(
+            username, password, binding=binding, guarded=guarded, nonce=nonce, keys=keys
+        )
         self._framer = Framer("a backend", backend.CAPS)
         self.settings: dict[str, str] = {}
         self.key = BackendKeyData(0, b"\0\0\0\0")

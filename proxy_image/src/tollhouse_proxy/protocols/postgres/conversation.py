@@ -65,6 +65,7 @@ from tollhouse_proxy.protocols.postgres.elevated import ElevatedBackend, Place
 from tollhouse_proxy.protocols.postgres.lane import Lane
 from tollhouse_proxy.protocols.postgres.memory import Memory
 from tollhouse_proxy.protocols.postgres.replies import HiddenColumn
+from tollhouse_proxy.protocols.postgres.scram import ScramKeys
 from tollhouse_proxy.protocols.postgres.served import Served
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
@@ -109,6 +110,7 @@ class Surroundings:
     noise: Callable[[int], bytes]
     session_id: Callable[[], str]
     decisions: Decisions = field(default_factory=Decisions)
+    keys: ScramKeys = field(default_factory=ScramKeys)
 
 
 class PostgresMachine:
@@ -412,7 +414,7 @@ class PostgresMachine:
         kind = Kind(self._served, database, source, wishes, Dial(self._served.target, GREETING))
 
         def make() -> WarmedBackend:
-            return WarmedBackend(kind, around.dialect, around.shelf, around.clock, around.noise)
+            return WarmedBackend(kind, around.dialect, around.shelf, around.clock, around.noise, around.keys)
 
         return Ahead(kind.key, make)
 
@@ -431,6 +433,7 @@ class PostgresMachine:
             binding=opened.certificate_hash,
             guarded=opened.verified or self._served.target.is_local,
             nonce=lambda: self._around.noise(18).hex(),
+            keys=self._around.keys,
         )
         self._state = State.JOINING
         self.outbox.backend.append(self._backend.startup(self._database, self._taken.wishes))
@@ -492,6 +495,7 @@ class PostgresMachine:
             around.shelf,
             around.clock,
             around.noise,
+            around.keys,
             self._tools.wake,
         )
         source = approval_source(credential)

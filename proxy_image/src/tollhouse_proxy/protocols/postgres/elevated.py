@@ -29,6 +29,7 @@ from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase, Backe
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import RESERVED, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden, Kind, Owed, Run
+from tollhouse_proxy.protocols.postgres.scram import ScramKeys
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, SessionSettings
@@ -69,6 +70,7 @@ class Place:
     shelf: CatalogShelf
     clock: Clock
     noise: Callable[[int], bytes]
+    keys: ScramKeys
     wake: Callable[[], None]
 
 
@@ -200,6 +202,7 @@ class ElevatedBackend:
             binding=opened.certificate_hash,
             guarded=opened.verified or self.dial.target.is_local,
             nonce=lambda: self._place.noise(18).hex(),
+            keys=self._place.keys,
         )
         self._username = lent.username
         self.outbox.backend.clear()

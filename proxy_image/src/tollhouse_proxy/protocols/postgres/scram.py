@@ -6,8 +6,11 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
 import stringprep
 import unicodedata
+from collections import OrderedDict
+from dataclasses import dataclass
 
 MECHANISM = "SCRAM-SHA-256"
 MECHANISM_PLUS = "SCRAM-SHA-256-PLUS"
@@ -20,12 +23,56 @@ class ScramFailed(Exception):
     """The server's words do not add up, or it does not know the password. No secret in `str()`."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys:
+    """ClientKey and ServerKey (RFC 5802, section 3)."""
+
+    client: bytes
+    server: bytes
+
+
+class ScramKeys:
+    """The keys made last, for the next log-in with the same password, salt and iteration count: to make them
+    is most of what a log-in costs, and nobody else is served meanwhile. Found by a digest whose key is this
+    object's own, so that no password is kept here."""
+
+    _MOST = 64
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._found: OrderedDict[bytes, Keys] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def get(self, password: bytes, salt: bytes, iterations: int) -> Keys:
+        """What `derived` would give."""
+        place = _hmac(self._key, repr((password, salt, iterations)).encode())
+        found = self._found.get(place)
+        if found is None:
+            found = self._found[place] = derived(password, salt, iterations)
+        self._found.move_to_end(place)
+        while len(self._found) > self._MOST:
+            self._found.popitem(last=False)
+        return found
+
+
+def derived(password: bytes, salt: bytes, iterations: int) -> Keys:
+    """RFC 5802, section 3; `iterations` are rounds of HMAC, some 0.4 us each."""
+    salted = hashlib.pbkdf2_hmac("sha256", password, salt, iterations)
+    return Keys(_hmac(salted, b"Client Key"), _hmac(salted, b"Server Key"))
+
+
 class ScramClient:
     """One log-in. `nonce` is fresh printable randomness; `binding` is the server certificate's hash
-    (tls-server-end-point) or None where there is no TLS; `plus`: the server offers channel binding."""
+    (tls-server-end-point) or None where there is no TLS; `plus`: the server offers channel binding; `keys`
+    remembers from log-in to log-in."""
 
-    def __init__(self, password: str, nonce: str, binding: bytes | None, *, plus: bool) -> None:
+    def __init__(
+        self, password: str, nonce: str, binding: bytes | None, *, plus: bool, keys: ScramKeys | None = None
+    ) -> None:
         self._password = _prepare(password)
+        self._derive = derived if keys is None else keys.get
         self._nonce = nonce
         if plus and binding is not None:
             self.mechanism, header, bound = MECHANISM_PLUS, "p=tls-server-end-point,,", binding
@@ -47,13 +94,12 @@ class ScramClient:
         nonce, salt, iterations = values["r"], _decoded(values["s"]), _number(values["i"])
         if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
             raise ScramFailed("the server did not answer to our nonce")
-        salted = hashlib.pbkdf2_hmac("sha256", self._password, salt, iterations)
-        client_key = _hmac(salted, b"Client Key")
+        keys = self._derive(self._password, salt, iterations)
         without_proof = f"c={self._channel},r={nonce}"
         message = ",".join((self._bare, server_first.decode(), without_proof)).encode()
-        signature = _hmac(hashlib.sha256(client_key).digest(), message)
-        proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
-        self._signature = _hmac(_hmac(salted, b"Server Key"), message)
+        signature = _hmac(hashlib.sha256(keys.client).digest(), message)
+        proof = bytes(a ^ b for a, b in zip(keys.client, signature, strict=True))
+        self._signature = _hmac(keys.server, message)
         return f"{without_proof},p={base64.b64encode(proof).decode()}".encode()
 
     def finish(self, server_final: bytes) -> None:

@@ -16,6 +16,7 @@ from tollhouse_core.clock import Clock
 from tollhouse_proxy.exchange import BackendOpened, CredentialLent, CredentialRejected, Dial, Outbox
 from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase, BackendRefused
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
+from tollhouse_proxy.protocols.postgres.scram import ScramKeys
 from tollhouse_proxy.protocols.postgres.served import Served
 from tollhouse_proxy.protocols.postgres.server_side import ServerSide
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
@@ -62,6 +63,7 @@ class WarmedBackend:
         shelf: CatalogShelf,
         clock: Clock,
         noise: Callable[[int], bytes],
+        keys: ScramKeys,
     ) -> None:
         self.outbox = Outbox()
         self.role = kind.source
@@ -72,6 +74,7 @@ class WarmedBackend:
         self._shelf = shelf
         self._clock = clock
         self._noise = noise
+        self._keys = keys
         self._phase: BackendPhase | None = None
         self._server_side: ServerSide | None = None
         self._state: SessionState | None = None
@@ -87,6 +90,7 @@ class WarmedBackend:
             binding=opened.certificate_hash,
             guarded=opened.verified or kind.served.target.is_local,
             nonce=lambda: self._noise(18).hex(),
+            keys=self._keys,
         )
         self._username = username
         self.outbox.backend.append(self._phase.startup(kind.database, kind.wishes))

@@ -9,6 +9,7 @@ from pathlib import Path
 from zlib import crc32
 
 from tollhouse_proxy.protocols.postgres.sql import CATALOG_QUERIES, SIGNS_QUERY, SNAPSHOT_QUERY
+from tollhouse_proxy.protocols.postgres.sql.catalog_queries import PARTS
 from tollhouse_proxy.protocols.postgres.wire import backend, frontend
 from tollhouse_proxy.protocols.postgres.wire.backend import (
     CommandComplete,
@@ -142,7 +143,8 @@ class PretendServer:
         if text.strip() == SNAPSHOT_QUERY.strip():
             return [[state]]
         if text.strip() == SIGNS_QUERY.strip():
-            return [[self.path, "read committed", state, None, *self._session()[0], state]]
+            fingerprint = [self.path, *[state] * len(PARTS)]  # one more than there are: all is read anew
+            return [[self.path, "read committed", state, None, "1", *self._session()[0], *fingerprint]]
         for name, query in CATALOG_QUERIES.items():
             if query.strip() == text.strip():
                 return self._session() if name == "session" else self.catalog[name]

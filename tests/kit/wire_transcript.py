@@ -142,7 +142,14 @@ DIALECT = Dialect(
     split_path=split_path,
     signs="signs?",
     told=lambda row: Signs(
-        row[0] or "", row[1] or "", row[2] or "", written=False, session=row[3:4], fingerprint=row[4:]
+        row[0] or "",
+        row[1] or "",
+        row[2] or "",
+        written=False,
+        server=row[3] or "",
+        session=row[4:5],
+        fingerprint=(row[0], *row[5:]),
+        grounds=row[6:],
     ),
     snapshot="snapshot?",
 )
@@ -178,6 +185,8 @@ class Transcript:
     shelf: CatalogShelf = field(default_factory=CatalogShelf)
     isolation: str = "read committed"
     fingerprint: str = "f1"
+    server: str = "one"
+    grounds: str = "rights"
     path: str = "public"
     effects: list[Effect] = field(default_factory=list)
     woken: int = 0
@@ -294,7 +303,15 @@ class Transcript:
 
     def _answer(self, text: str) -> tuple[str, ...]:
         known = {
-            "signs?": (self.path, self.isolation, f"s-{self.fingerprint}", "session", self.fingerprint),
+            "signs?": (
+                self.path,
+                self.isolation,
+                f"s-{self.fingerprint}",
+                self.server,
+                "session",
+                self.fingerprint,
+                self.grounds,
+            ),
             "snapshot?": (f"s-{self.fingerprint}",),
         }
         return known.get(text, (f"rows of {text} at {self.fingerprint}",))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kit.postgres import Postgres
 from kit.sql_shop import Session, row_filter
 from tollhouse_core.decision import Obligations
 
@@ -149,6 +151,31 @@ def test_a_function_of_the_sessions_own_is_called_as_its_tables_are(shop: Sessio
         (statement,) = shop.understand(sql)
         paths = {access.path for access in statement.operation.accesses}
         assert ("pg_temp", name) in paths, paths
+
+
+def test_the_fingerprint_changes_with_what_roles_are(postgres: Postgres) -> None:
+    from tollhouse_proxy.protocols.postgres.sql import FINGERPRINT_QUERY
+
+    database = postgres.create_database()
+    with psycopg.connect(postgres.dsn(database), autocommit=True) as admin:
+        seen = [admin.execute(FINGERPRINT_QUERY.encode()).fetchone()]
+        try:
+            for change in (
+                "CREATE ROLE moved_one",
+                "ALTER ROLE moved_one SUPERUSER",
+                "ALTER ROLE moved_one NOINHERIT",
+                "CREATE ROLE moved_two",
+                "GRANT moved_one TO moved_two",
+                "ALTER ROLE moved_one RENAME TO moved_three",
+                f"ALTER DATABASE {database} OWNER TO moved_two",
+                "REVOKE moved_three FROM moved_two",
+            ):
+                admin.execute(change.encode())
+                seen.append(admin.execute(FINGERPRINT_QUERY.encode()).fetchone())
+        finally:
+            admin.execute(f"ALTER DATABASE {database} OWNER TO CURRENT_USER".encode())
+            admin.execute("DROP ROLE IF EXISTS moved_one, moved_two, moved_three")
+    assert len(set(seen)) == 9
 
 
 def test_the_fingerprint_changes_with_the_catalog(shop: Session) -> None:

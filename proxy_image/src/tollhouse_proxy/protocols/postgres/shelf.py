@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
+from tollhouse_proxy.protocols.postgres.sightings import Sightings
+
 Key = tuple[str, str, str]
 _KEPT = 16
 
@@ -22,6 +24,7 @@ class CatalogShelf:
     def __init__(self) -> None:
         self._found: OrderedDict[Key, Any] = OrderedDict()
         self._newest: OrderedDict[str, Any] = OrderedDict()
+        self.sightings = Sightings()
         self.generation = 0
 
     def moved(self) -> None:

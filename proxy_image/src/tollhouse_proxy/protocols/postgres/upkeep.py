@@ -2,7 +2,8 @@
 
 Before a statement is read, `fresh` must have said True. A snapshot older than a second is checked again;
 after a statement that may change the catalog, of this session or of any other of this proxy, it is read again
-at once, inside a transaction too.
+at once, inside a transaction too. Where another session has looked meanwhile, what it has seen serves
+(`sightings`): of many sessions one looks.
 
 A query of ours could be the one that fixes a transaction's snapshot, after which SET TRANSACTION is refused:
 before the first query of a transaction nothing is asked on account of statements that name nothing of the
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from sys import intern
 from typing import Any
 
 from tollhouse_core.clock import Clock
@@ -22,8 +24,10 @@ from tollhouse_proxy.protocols.postgres.anything import ANYTHING
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
 from tollhouse_proxy.protocols.postgres.hidden import BACK, HOLD, Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
-from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
-from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row
+from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf, Key
+from tollhouse_proxy.protocols.postgres.sightings import Sighting
+from tollhouse_proxy.protocols.postgres.sql.sections import Base
+from tollhouse_proxy.protocols.postgres.sql.signs import Signs
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
@@ -31,6 +35,11 @@ from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 CHECK_EVERY_SECONDS = 1.0
+_MOST_EARLY = 0.5
+"""How much younger than that what others have seen must be, at most; each session has its own share of it."""
+LOOK_EVERY_SECONDS = 30.0
+"""So often a session looks itself, whatever others see: the server's administrator may have given all
+sessions another default search_path."""
 _UNKNOWN = -1
 _AWAY = {
     "statement_timeout": "0",
@@ -89,11 +98,12 @@ class Upkeep:
         self._shelf = shelf
         self._clock = clock
         self.now = clock.monotonic
-        self._checked = float("-inf")
+        self._checked = self._looked = self._not_before = float("-inf")
+        self._early = shelf.sightings.share() * _MOST_EARLY
         self._snapshot = ""
         self._key = ("", "", "")
-        self._told: tuple[Row, Row] = ((), ())
-        """What the backend said last of the session, and the fingerprint."""
+        self._signs: Signs | None = None
+        self._asked_at, self._asked_generation = 0.0, _UNKNOWN
         self._taken = ""
         self._written = False
         self._base: Any = None
@@ -134,13 +144,15 @@ class Upkeep:
                 old = old and state.queried
                 if _NAMES_NOTHING.fullmatch(text):
                     return True
-            if not moved and not old:
+            if (not moved and not old) or self._seen_by_another():
                 return True
         return self._look()
 
     def doubt(self) -> None:
-        """What is known is looked at again before the next statement, however new it is."""
+        """What is known is looked at again before the next statement, however new it is; what others have
+        seen before now does not serve."""
         self._checked = float("-inf")
+        self._not_before = self._clock.monotonic()
 
     @property
     def settled(self) -> bool:
@@ -171,8 +183,9 @@ class Upkeep:
             self._state.private = True
 
     def _doubt(self) -> None:
-        """The next statement is not read by what is known, however new that is."""
+        """The next statement is not read by what is known, nor by what others saw, however new it is."""
         self._generation = _UNKNOWN
+        self._not_before = self._clock.monotonic()
 
     def _moved(self) -> None:
         """Tells the other sessions that this one may have changed the catalog; what it knew of the others'
@@ -183,6 +196,38 @@ class Upkeep:
             self._generation += 1
         if self._asked_in == before:
             self._asked_in += 1
+
+    def _seen_by_another(self) -> bool:
+        """Whether another session has seen, soon enough, what this one would see if it looked; then that is
+        what it knows."""
+        state, mine, now = self._state, self._signs, self._clock.monotonic()
+        if mine is None or not self._snapshot or state.private or state.path_unconfirmed:
+            return False
+        if now - self._looked >= LOOK_EVERY_SECONDS:
+            return False
+        moment = max(now - CHECK_EVERY_SECONDS + self._early, self._not_before)
+        seen = self._shelf.sightings.after(
+            moment, self.settings.database, mine.server, self._shelf.generation
+        )
+        if seen is None or not (seen.signs.common == mine.common or self._take_over(mine, seen.signs)):
+            return False
+        self._generation, self._checked = seen.generation, seen.at - self._early
+        return True
+
+    def _take_over(self, mine: Signs, theirs: Signs) -> bool:
+        """Whether the catalog is at hand that this session would read if it looked: its own row is what it
+        was where nothing has changed that it follows from. What a transaction may see nobody else knows."""
+        state = self._state
+        if state.status != "I" or not state.quiet or theirs.grounds != mine.grounds:
+            return False
+        signs = replace(mine, snapshot=theirs.snapshot, fingerprint=(mine.fingerprint[0], *theirs.common))
+        found = self._shelf.get(self._key_of(signs))
+        if found is None:
+            return False
+        self._know(signs)
+        self._written = False
+        self._take(found)
+        return True
 
     def _look(self) -> bool:
         state = self._state
@@ -209,6 +254,7 @@ class Upkeep:
     def _ask(self, questions: list[Question], done: Any) -> None:
         self._under_way = True
         self._loose = self._state.status == "I" and not self._state.open_pipeline
+        self._asked_at, self._asked_generation = self._clock.monotonic(), self._shelf.generation
         ask(self._state, questions, lambda hidden: self._end(hidden, done))
 
     def _begin_unhurried(self, queries: list[str], done: Any) -> None:
@@ -253,9 +299,12 @@ class Upkeep:
 
     def _compare_snapshot(self, results: list[Any]) -> None:
         if _single(results[0]) == self._snapshot:
-            self._checked = self._clock.monotonic()
+            self._checked = self._looked = self._clock.monotonic()
+            if self._loose:
+                self._show()
         else:
             self._generation = _UNKNOWN
+            self._not_before = self._asked_at
 
     def _read_signs(self) -> None:
         state = self._state
@@ -282,19 +331,35 @@ class Upkeep:
             # What it sees is out of date, and no decision hangs on it; nobody else is to stand on it.
             state.private = True
         self.settings = replace(self.settings, search_path=self._dialect.split_path(signs.path))
-        self._snapshot = self._taken = signs.snapshot
+        self._know(signs)
         self._written = signs.written
-        self._told = signs.session, signs.fingerprint
-        self._key = (self.settings.database, repr(signs.session), repr(signs.fingerprint))
+        self._looked = self._asked_at
         state.private = state.private or (self._own and in_transaction)
+        if self._loose or signs.isolation in _SEES_CHANGES:
+            self._show()
         found = self._shelf.get(self._key)
         if found is not None:
             self._take(found)
             return
         own = self._base is not None
         base = self._base if own else self._shelf.newest(self.settings.database)
-        self._renewal = self._dialect.renewal(base, *self._told, self._snapshot, own)
+        self._renewal = self._dialect.renewal(base, signs.session, signs.fingerprint, self._snapshot, own)
         self._read_rows()
+
+    def _know(self, signs: Signs) -> None:
+        self._signs = signs
+        self._snapshot = self._taken = signs.snapshot
+        self._key = self._key_of(signs)
+
+    def _key_of(self, signs: Signs) -> Key:
+        # Sessions that are told the same keep it once.
+        return self.settings.database, intern(repr(signs.session)), intern(repr(signs.fingerprint))
+
+    def _show(self) -> None:
+        """Others may count on what has been seen now, unless it is this transaction's own."""
+        if self._signs is not None and not self._state.private and not self._written:
+            seen = Sighting(self._signs, self._asked_at, self._asked_generation)
+            self._shelf.sightings.put(self.settings.database, seen)
 
     def _read_rows(self) -> None:
         if self._renewal.queries:
@@ -318,7 +383,8 @@ class Upkeep:
         self._tries = 0
         if catalog.complete and not self._written and not self._state.private:
             # What this transaction has written could be undone: then nothing is newer, and yet it is not so.
-            self._base = Base(catalog, self._taken, self._told[1])
+            assert self._signs is not None
+            self._base = Base(catalog, self._taken, self._signs.fingerprint)
             self._shelf.remember(self.settings.database, self._base)
         self.catalog = catalog
         self.epoch = catalog.epoch

@@ -285,8 +285,12 @@ _PARTS: Mapping[str, tuple[str, str]] = {
     "index": ("pg_index", "true"),
     "sequence": ("pg_sequence", "true"),
 }
-PARTS: tuple[str, ...] = ("settings", *_PARTS)
-"""What the columns of FINGERPRINT_QUERY speak of, in order."""
+_AUTHORITY = "authority"
+PARTS: tuple[str, ...] = ("settings", *_PARTS, _AUTHORITY)
+"""What the columns of FINGERPRINT_QUERY speak of, in order. The first is the session's own; the others
+are the same for all sessions that see the same catalog."""
+GROUNDS: tuple[str, ...] = ("namespace", _AUTHORITY)
+"""The parts that what a session may see, and its own row, follow from."""
 
 # All the entries' transaction numbers, not the newest one: a transaction that has begun earlier may commit
 # later, and numbers that are two thousand million old look newer than today's. A plain sum could be brought
@@ -310,9 +314,18 @@ def _part(table: str, condition: str) -> str:
     )
 
 
+# Who may use which schema follows from these too. Roles are compared by what they are: the table that has
+# their entries is not for everybody.
+_WHO = f"""pg_catalog.concat_ws('.',
+  (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()),
+  {_part("pg_auth_members", "true")},
+  (SELECT pg_catalog.sum(pg_catalog.hashtextextended(
+     pg_catalog.concat_ws('.', r.oid, r.rolsuper, r.rolinherit, r.rolname), {_SEED}))
+   FROM pg_catalog.pg_roles r))"""
+
 FINGERPRINT_COLUMNS = (
     "pg_catalog.concat_ws('/', pg_catalog.current_setting('search_path'), current_user),\n  "
-    + ",\n  ".join(_part(*part) for part in _PARTS.values())
+    + ",\n  ".join((*(_part(*part) for part in _PARTS.values()), _WHO))
 )
 FINGERPRINT_QUERY = f"SELECT {FINGERPRINT_COLUMNS}"
 """One row of texts, PARTS: equal rows mean an equal catalog, seen by the same session; an equal text means

@@ -4,35 +4,55 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .catalog_queries import FINGERPRINT_COLUMNS, SECTIONS, SESSION
+from .catalog_queries import FINGERPRINT_COLUMNS, GROUNDS, PARTS, SECTIONS, SESSION
 from .sections import Row
 
 SIGNS_QUERY = f"""SELECT pg_catalog.current_setting('search_path'),
   pg_catalog.current_setting('transaction_isolation'), pg_catalog.pg_current_snapshot()::text,
   pg_catalog.pg_current_xact_id_if_assigned()::text,
+  pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())::text,
   {SECTIONS[SESSION].columns},
   {FINGERPRINT_COLUMNS}"""
 """One row of texts; `Signs.of` takes it apart."""
 
-_OF_SESSION = 7
+_FIRST, _OF_SESSION = 5, 7
+_GROUNDS = [PARTS.index(part) for part in GROUNDS]
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
     """path: the setting search_path as it is written. snapshot: pg_current_snapshot(), the one that the rest
-    was read by. written: whether the session's transaction has written something. session: the row of the
-    section `session`. fingerprint: the row of FINGERPRINT_QUERY."""
+    was read by. written: whether the session's transaction has written something. server: which server it is,
+    by the moment it was started: behind one address there may be several, each with a catalog of its own age.
+    session: the row of the section `session`. fingerprint: the row of FINGERPRINT_QUERY. grounds: what
+    of it the row of any session follows from, besides its own doing."""
 
     path: str
     isolation: str
     snapshot: str
     written: bool
+    server: str
     session: Row
     fingerprint: Row
+    grounds: Row
 
     @classmethod
     def of(cls, row: Row) -> Signs:
         """From the row of SIGNS_QUERY."""
-        path, isolation, snapshot, written = row[:4]
-        session, fingerprint = row[4 : 4 + _OF_SESSION], row[4 + _OF_SESSION :]
-        return cls(path or "", isolation or "", snapshot or "", written is not None, session, fingerprint)
+        path, isolation, snapshot, written, server = row[:_FIRST]
+        session, fingerprint = row[_FIRST : _FIRST + _OF_SESSION], row[_FIRST + _OF_SESSION :]
+        return cls(
+            path or "",
+            isolation or "",
+            snapshot or "",
+            written is not None,
+            server or "",
+            tuple(session),
+            tuple(fingerprint),
+            tuple(fingerprint[place] for place in _GROUNDS),
+        )
+
+    @property
+    def common(self) -> Row:
+        """What another session that sees the same catalog is told too."""
+        return self.fingerprint[1:]

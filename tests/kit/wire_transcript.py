@@ -129,7 +129,7 @@ class PlainRenewal:
     queries: list[str] = field(default_factory=lambda: ["session?", "relations?"])
 
     def take(self, results: Any) -> PlainCatalog:
-        return PlainCatalog(repr(results))
+        return PlainCatalog(repr(results), complete="unread" not in repr(results))
 
 
 DIALECT = Dialect(

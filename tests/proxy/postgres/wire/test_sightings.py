@@ -133,6 +133,29 @@ def test_what_a_transaction_sees_that_sees_no_changes_serves_nobody_else(join: J
     assert asks(third, "SELECT 1") == 1
 
 
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_nor_that_its_snapshot_is_still_the_same(join: Join, level: str) -> None:
+    first, second = join(), join()
+    first.isolation = level
+    asks(first, "BEGIN", "T")
+    asks(first, "SELECT 1", "T")
+    first.clock.time += 1.5
+    second.fingerprint = "f2"
+    assert asks(first, "SELECT 1", "T") == 1
+    assert asks(second, "SELECT 1") > 1
+
+
+def test_a_session_that_could_not_read_everything_looks_itself(join: Join) -> None:
+    first, second = join(), join(fingerprint="unread")
+    first.fingerprint = "unread"
+    first.clock.time += 1.5
+    assert asks(second, "SELECT 1") > 0
+    assert asks(first, "SELECT 1") > 0
+    first.clock.time += 1.5
+    assert asks(first, "SELECT 1") > 0
+    assert asks(second, "SELECT 1") > 0
+
+
 def test_another_server_behind_the_same_address_has_a_catalog_of_its_own(join: Join) -> None:
     first, second = join(), join(server="another")
     first.clock.time += 1.5

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
-from tollhouse_proxy.protocols.postgres.sql import CATALOG_QUERIES, SIGNS_QUERY, SNAPSHOT_QUERY
+from tollhouse_proxy.protocols.postgres.sql import BRIEF_QUERY, CATALOG_QUERIES, SIGNS_QUERY, SNAPSHOT_QUERY
 from tollhouse_proxy.protocols.postgres.sql.catalog_queries import PARTS
 from tollhouse_proxy.protocols.postgres.wire import backend, frontend
 from tollhouse_proxy.protocols.postgres.wire.backend import (
@@ -144,11 +144,16 @@ class PretendServer:
             return [[state]]
         if text.strip() == SIGNS_QUERY.strip():
             fingerprint = [self.path, *[state] * len(PARTS)]  # one more than there are: all is read anew
-            return [[self.path, "read committed", state, None, "1", *self._session()[0], *fingerprint]]
+            return [[*self._brief(), *fingerprint]]
+        if text.strip() == BRIEF_QUERY.strip():
+            return [[*self._brief(), self.path]]
         for name, query in CATALOG_QUERIES.items():
             if query.strip() == text.strip():
                 return self._session() if name == "session" else self.catalog[name]
         return None
+
+    def _brief(self) -> list[str | None]:
+        return [self.path, "read committed", f"{self.version}/{self.path}", None, "1", *self._session()[0]]
 
     def _session(self) -> list[list[str | None]]:
         [row] = self.catalog["session"]

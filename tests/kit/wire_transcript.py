@@ -141,15 +141,16 @@ DIALECT = Dialect(
     may_set=may_set,
     split_path=split_path,
     signs="signs?",
+    brief="brief?",
     told=lambda row: Signs(
         row[0] or "",
         row[1] or "",
         row[2] or "",
         written=False,
-        server=row[3] or "",
-        session=row[4:5],
-        fingerprint=(row[0], *row[5:]),
-        grounds=row[6:],
+        server=row[4] or "",
+        session=row[5:6],
+        fingerprint=(row[0], *row[6:]),
+        grounds=row[7:],
     ),
     snapshot="snapshot?",
 )
@@ -302,16 +303,10 @@ class Transcript:
             self.backend(message(b"3") * 2, *answers, *([ReadyForQuery(status).encode()] if synced else []))
 
     def _answer(self, text: str) -> tuple[str, ...]:
+        own = (self.path, self.isolation, f"s-{self.fingerprint}", "", self.server, "session")
         known = {
-            "signs?": (
-                self.path,
-                self.isolation,
-                f"s-{self.fingerprint}",
-                self.server,
-                "session",
-                self.fingerprint,
-                self.grounds,
-            ),
+            "brief?": own,
+            "signs?": (*own, self.fingerprint, self.grounds),
             "snapshot?": (f"s-{self.fingerprint}",),
         }
         return known.get(text, (f"rows of {text} at {self.fingerprint}",))

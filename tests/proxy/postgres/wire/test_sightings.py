@@ -97,9 +97,10 @@ def test_a_catalog_that_another_session_has_read_is_taken_over(join: Join) -> No
 
 
 def test_where_the_rights_have_changed_too_each_looks_for_itself(join: Join) -> None:
-    first, second = join(), join(grounds="others")
+    first, second = join(), join()
     assert asks(first, "DDL view") == 0
     first.fingerprint = second.fingerprint = "f2"
+    first.grounds = second.grounds = "other rights"
     assert asks(first, "SELECT 1") > 1
     assert asks(second, "SELECT 1") > 0
 
@@ -154,6 +155,35 @@ def test_a_session_that_could_not_read_everything_looks_itself(join: Join) -> No
     first.clock.time += 1.5
     assert asks(first, "SELECT 1") > 0
     assert asks(second, "SELECT 1") > 0
+
+
+def test_a_new_session_asks_only_for_what_is_its_own(join: Join) -> None:
+    first = join()
+    assert texts(Transcript(shelf=first.shelf, clock=first.clock)) == ["brief?"]
+    first.clock.time += 1000
+    assert texts(Transcript(shelf=first.shelf, clock=first.clock)) == ["brief?"], "nothing was committed"
+
+
+@pytest.mark.parametrize("other", [{"fingerprint": "f2"}, {"server": "another"}])
+def test_but_for_everything_where_what_was_seen_is_not_what_it_sees(
+    join: Join, other: dict[str, str]
+) -> None:
+    first = join()
+    talk = Transcript(shelf=first.shelf, clock=first.clock, **other)
+    assert texts(talk)[:2] == ["brief?", "signs?"]
+
+
+def texts(talk: Transcript) -> list[str]:
+    """What a session asks for when it logs in."""
+    asked, answer = [], talk._answer
+
+    def answered(text: str) -> tuple[str, ...]:
+        asked.append(text)
+        return answer(text)
+
+    talk._answer = answered  # type: ignore[method-assign]
+    talk.log_in()
+    return [text for text in asked if text.endswith("?")]
 
 
 def test_another_server_behind_the_same_address_has_a_catalog_of_its_own(join: Join) -> None:

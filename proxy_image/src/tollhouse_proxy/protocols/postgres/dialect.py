@@ -36,7 +36,8 @@ class Dialect:
     understand(text, catalog, settings) -> statements; raises NotUnderstood.
     split(text) -> (text, character offset) of each statement.
     rewrite(statement, obligations) -> what is sent; raises CannotRewrite.
-    signs: a query of one row; told(that row) -> what the backend says of itself and of its catalog.
+    signs: a query of one row; told(that row) -> what the backend says of itself and of its catalog. brief:
+    the first columns of it, what is the session's own; with `Signs.common` of another they are such a row.
     snapshot: a query of one row that is the same as long as nobody has changed anything.
     renewal(older snapshot or None, the signs' row of the session and of the fingerprint, snapshot id, whether
     the older snapshot is of the same session) -> how today's is read.
@@ -56,6 +57,7 @@ class Dialect:
     may_set: Callable[[str, str | None], bool]
     split_path: Callable[[str], tuple[str, ...]]
     signs: str
+    brief: str
     told: Callable[[Row], Signs]
     snapshot: str
     constants: Callable[[Statement], frozenset[int]] = lambda _: frozenset()

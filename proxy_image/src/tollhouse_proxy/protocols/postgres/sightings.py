@@ -49,6 +49,16 @@ class Sightings:
         while len(self._last) > _KEPT:
             self._last.popitem(last=False)
 
+    def of(self, database: str) -> bool:
+        """Whether there is any."""
+        return any(seen_of == database for seen_of, _ in self._last)
+
+    def same(self, database: str, server: str, snapshot: str) -> Sighting | None:
+        """One by the very snapshot that a session has now, however long ago: nothing has been committed in
+        between."""
+        seen = self._last.get((database, server))
+        return seen if seen is not None and seen.signs.snapshot == snapshot else None
+
     def after(self, moment: float, database: str, server: str, generation: int) -> Sighting | None:
         """One that was asked for after `moment` and in that generation; None where there is none."""
         seen = self._last.get((database, server))

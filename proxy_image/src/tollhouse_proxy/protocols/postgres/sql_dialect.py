@@ -89,6 +89,7 @@ def sql_dialect(keys: MaskKeys, aside: Aside | None = None) -> Dialect:
         may_set=may_set,
         split_path=split_path,
         signs=sql.SIGNS_QUERY,
+        brief=sql.BRIEF_QUERY,
         told=sql.Signs.of,
         snapshot=sql.SNAPSHOT_QUERY,
         constants=constants,

@@ -26,8 +26,8 @@ from tollhouse_proxy.protocols.postgres.hidden import BACK, HOLD, Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf, Key
 from tollhouse_proxy.protocols.postgres.sightings import Sighting
-from tollhouse_proxy.protocols.postgres.sql.sections import Base
-from tollhouse_proxy.protocols.postgres.sql.signs import Signs
+from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row
+from tollhouse_proxy.protocols.postgres.sql.signs import SERVER, SNAPSHOT, Signs
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 from tollhouse_proxy.protocols.postgres.state import SessionState
 from tollhouse_proxy.protocols.postgres.wire.backend import Report
@@ -315,12 +315,25 @@ class Upkeep:
         moved = self._generation not in {_UNKNOWN, self._asked_in}
         self._fixed = moved and state.queried and (state.status == "T" or state.open_pipeline)
         state.queried = True
-        self._begin_unhurried([self._dialect.signs], self._compare_signs)
+        if self._signs is None and self._shelf.sightings.of(self.settings.database):
+            self._begin_unhurried([self._dialect.brief], self._compare_brief)
+        else:
+            self._begin_unhurried([self._dialect.signs], self._read_all_signs)
 
-    def _compare_signs(self, results: list[Any]) -> None:
-        if not all(results):
-            raise ProtocolError("the backend answered a question of ours with no row")
-        signs = self._dialect.told(results[0][0])
+    def _compare_brief(self, results: list[Any]) -> None:
+        """A new session need not ask for what another one was told by the same snapshot."""
+        own = _only(results)
+        sightings, server = self._shelf.sightings, own[SERVER] or ""
+        seen = sightings.same(self.settings.database, server, own[SNAPSHOT] or "")
+        if seen is None:
+            self._begin_unhurried([self._dialect.signs], self._read_all_signs)
+        else:
+            self._compare_signs(self._dialect.told((*own, *seen.signs.common)))
+
+    def _read_all_signs(self, results: list[Any]) -> None:
+        self._compare_signs(self._dialect.told(_only(results)))
+
+    def _compare_signs(self, signs: Signs) -> None:
         state = self._state
         in_transaction = state.status == "T" or state.open_pipeline
         if self._fixed and signs.isolation not in _SEES_CHANGES:
@@ -403,6 +416,13 @@ _RACED = frozenset({"XX000", "42P01", "42703", "42704", "42883", "55P03", "40P01
 """What the server says when the definition is printed of something that another session drops meanwhile."""
 _TRIES = 5
 """So often the catalog is read again on account of that, where no transaction is lost by it."""
+
+
+def _only(results: list[Any]) -> Row:
+    if not all(results):
+        raise ProtocolError("the backend answered a question of ours with no row")
+    row: Row = results[0][0]
+    return row
 
 
 def _single(rows: Any) -> str:

@@ -12,7 +12,7 @@ from .consequences import Consequences, consequences
 from .guards import OUTSIDE_FILTER
 from .masks import MaskKeys
 from .rewrite import rewrite
-from .signs import SIGNS_QUERY, Signs
+from .signs import BRIEF_QUERY, SIGNS_QUERY, Signs
 from .statement import (
     CannotRewrite,
     Edit,
@@ -26,6 +26,7 @@ from .statement import (
 from .understand import split_statements, understand
 
 __all__ = [
+    "BRIEF_QUERY",
     "CATALOG_QUERIES",
     "FINGERPRINT_QUERY",
     "OUTSIDE_FILTER",

@@ -323,11 +323,9 @@ _WHO = f"""pg_catalog.concat_ws('.',
      pg_catalog.concat_ws('.', r.oid, r.rolsuper, r.rolinherit, r.rolname), {_SEED}))
    FROM pg_catalog.pg_roles r))"""
 
-FINGERPRINT_COLUMNS = (
-    "pg_catalog.concat_ws('/', pg_catalog.current_setting('search_path'), current_user),\n  "
-    + ",\n  ".join((*(_part(*part) for part in _PARTS.values()), _WHO))
-)
-FINGERPRINT_QUERY = f"SELECT {FINGERPRINT_COLUMNS}"
+SETTINGS_COLUMN = "pg_catalog.concat_ws('/', pg_catalog.current_setting('search_path'), current_user)"
+COMMON_COLUMNS = ",\n  ".join((*(_part(*part) for part in _PARTS.values()), _WHO))
+FINGERPRINT_QUERY = f"SELECT {SETTINGS_COLUMN},\n  {COMMON_COLUMNS}"
 """One row of texts, PARTS: equal rows mean an equal catalog, seen by the same session; an equal text means
 that what it speaks of is equal."""
 

@@ -406,6 +406,9 @@ BENEATH: dict[str, list[Script]] = {
         "SELECT public.get_contact($1) FROM products",
         "SELECT id FROM products ORDER BY get_contact(id)",
         "SELECT id FROM products WHERE spy(get_contact(id))",
+        "SELECT * FROM calling_v",
+        "SELECT count(*) FROM calling_vv WHERE title LIKE '%ALPHA%'",
+        "COPY (SELECT title FROM calling_vv) TO STDOUT",
     ],
     "children, partitions, copies of a value": [
         "SELECT ssn FROM customers_archive",

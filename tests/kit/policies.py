@@ -145,9 +145,9 @@ def command(action: str, *path: str, needs_rule: bool = True) -> Access:
     return Access(Verb.ADMIN, AccessKind.COMMAND, action, path, needs_rule=needs_rule)
 
 
-def function(name: str) -> Access:
+def function(name: str, *, needs_rule: bool = True) -> Access:
     """A call of a function."""
-    return Access(Verb.EXECUTE, AccessKind.FUNCTION, "Execute", path_of(name))
+    return Access(Verb.EXECUTE, AccessKind.FUNCTION, "Execute", path_of(name), needs_rule=needs_rule)
 
 
 def role(name: str) -> Access:

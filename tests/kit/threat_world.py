@@ -72,6 +72,8 @@ CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER tells BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION tell();
 CREATE FUNCTION spy(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS
   $$ BEGIN RAISE NOTICE 'saw %', $1; RETURN true; END $$;
+CREATE VIEW calling_v AS SELECT id, get_contact(id) AS title FROM products;
+CREATE VIEW calling_vv AS SELECT title FROM calling_v;
 CREATE OPERATOR public.<<<< (leftarg = text, rightarg = text, procedure = textcat);
 CREATE SEQUENCE hidden_seq;
 """

@@ -47,6 +47,7 @@ class Access:
     approval or an obligation on any of them binds, and an allow on any of them is enough.
     `needs_rule` is False for what is reached through something that is judged itself (the tables
     beneath a view) or is harmless by nature: no allow is needed, yet deny and approval bind.
+    A function needs one all the same where columns are masked or rows filtered for the identity.
     """
 
     verb: Verb

@@ -106,6 +106,21 @@ def test_deny_and_approval_bind_on_what_lies_beneath_a_view() -> None:
     assert isinstance(judge(denied, table("Select", "visits"), beneath), Deny)
 
 
+def test_where_something_is_hidden_what_a_view_calls_needs_a_rule_too() -> None:
+    view, called = table("Select", "orders"), function("peek", needs_rule=False)
+    assert isinstance(judge(bundle_of(READ), view, called), Allow)
+    for hidden in (
+        "[{mask: {columns: [customers.email], with: {redact: {}}}}]",
+        "[{filter: {tables: [customers], where: 'id > 0'}}]",
+    ):
+        decision = judge(bundle_of(READ, hidden), view, called)
+        assert isinstance(decision, Deny)
+        assert decision.message == "denied: no rule allows Execute on public.peek to triage"
+        named = bundle_of(READ, hidden, "[{allow: {sql: {functions: [peek]}}}]")
+        assert isinstance(judge(named, view, called), Allow)
+        assert isinstance(judge(bundle_of(READ, hidden), view, table("Select", "x", needs_rule=False)), Allow)
+
+
 def test_an_allow_or_a_deny_on_a_partitions_parent_is_one_on_the_partition() -> None:
     part = table("Select", "events_2026", also=("events",))
     assert isinstance(judge(bundle_of("[{allow: {sql: {access: [Select], tables: [events]}}}]"), part), Allow)

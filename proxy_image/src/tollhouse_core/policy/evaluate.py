@@ -59,7 +59,7 @@ def evaluate(bundle: PolicyBundle, session: Session, operation: Operation, now: 
     met = [(access, mine.meeting(access)) for access in operation.accesses]
     denied_by = _denied_by(thought, met)
     terms, approvable = _approvals(thought, met)
-    unopened, opened_by = _unopened(thought, met, approvable)
+    unopened, opened_by = _unopened(thought, met, approvable, _hides(mine))
     limits = _limits(thought, mine)
     if denied_by is not None:
         message = _denied_message(denied_by)
@@ -112,11 +112,22 @@ def _approvals(thought: Deliberation, met: _Met) -> tuple[dict[RuleRef, Approval
     return terms, approvable
 
 
-def _unopened(thought: Deliberation, met: _Met, approvable: set[Access]) -> tuple[Access | None, RuleRef]:
-    """The first access that nothing opens, and the rule that opens the first that needs one."""
+def _hides(mine: Applicable) -> bool:
+    """Whether some column mask or row filter is about this identity."""
+    return bool(mine.column_masks or mine.filters)
+
+
+def _unopened(
+    thought: Deliberation, met: _Met, approvable: set[Access], hides: bool
+) -> tuple[Access | None, RuleRef]:
+    """The first access that nothing opens, and the rule that opens the first that needs one.
+
+    Masks and filters bind beneath a view, but not within the functions it calls: where something is hidden,
+    these need a rule as if they were called."""
+    always = {AccessKind.OPAQUE, AccessKind.FUNCTION} if hides else {AccessKind.OPAQUE}
     opened_by = RuleRef()
     for access, rules in met:
-        if not access.needs_rule and access.kind is not AccessKind.OPAQUE:
+        if not access.needs_rule and access.kind not in always:
             continue
         opener, maybe = _opener(thought, rules)
         if opener is None and not maybe and access not in approvable:
@@ -174,9 +185,8 @@ def _obligations(
         content = tuple(
             content_masks(rule for rule in mine.content_masks if thought.binds_quietly(rule.head, "mask"))
         )
-    elsewhere = bool(mine.column_masks or mine.filters)
     kept = without_duplicates(filters) if filters else ()
-    return Obligations(tuple(columns), kept, content, limits, elsewhere)
+    return Obligations(tuple(columns), kept, content, limits, _hides(mine))
 
 
 def _columns(thought: Deliberation, resource: Resource, obliging: ResourceRules) -> list[ColumnMask]:

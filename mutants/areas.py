@@ -47,12 +47,14 @@ AREAS = {
         Area(
             "rewrite",
             _sql("rewrite", "binding", "sources", "splice", "tokens", "filters", "pinned", "quoting", "keys")
-            + _sql("writes", "inserts", "guards", "assignments", "merges", "copying", "placing", "unmoved"),
+            + _sql("writes", "inserts", "guards", "assignments", "merges", "copying", "placing", "unmoved")
+            + _sql("shadows"),
             _SQL_TESTS,
         ),
         Area(
             "mask",
-            _sql("masks", "content_masks", "blanks") + tuple(sorted((PROXY / "kits").glob("content*.py"))),
+            _sql("masks", "coarser", "content_masks", "blanks")
+            + tuple(sorted((PROXY / "kits").glob("content*.py"))),
             (
                 *(f"tests/proxy/kits/test_{name}.py" for name in _CONTENT_TESTS),
                 "tests/proxy/postgres/sql",

@@ -182,7 +182,6 @@ def test_a_where_that_says_nothing_is_none(clause: str, is_where: bool, catalog:
         "SELECT set_config('standard_conforming_strings', $1, false)",
         "SELECT set_config('se' || 'arch_path', 'x', false)",
         "SELECT set_config(name, 'off', false) FROM pg_settings",
-        "SELECT set_config('search_path', $1, false)",
         "SELECT nope(1, 2)",
         "SELECT * FROM other.public.orders",
         "SELECT 1\0; DROP TABLE orders",
@@ -235,7 +234,8 @@ def test_what_stands_behind_another_role_is_read_when_the_role_is_there(sql: str
 
 def test_what_a_call_may_have_set_is_asked_not_assumed(catalog: Catalog) -> None:
     path, role, jit = (f"set_config('{name}', 'x', false)" for name in ("search_path", "role", "jit"))
-    for calls in (path, f"{path}, {jit}", f"{jit}, {path}", f"{path}, {role}"):
+    given = "set_config('search_path', $1, true)"
+    for calls in (path, f"{path}, {jit}", f"{jit}, {path}", f"{path}, {role}", given, f"{given}, {jit}"):
         effect = one(f"SELECT {calls} WHERE false", catalog).effect
         assert effect.changes_catalog
         assert effect.search_path is None

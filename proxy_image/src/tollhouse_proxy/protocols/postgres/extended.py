@@ -239,6 +239,8 @@ class ExecuteTask(_Task):
             or portal.ground != self._desk.ground
         ):
             return False
+        if portal.prepared.statement is not None:
+            self._desk.note(portal.prepared.statement)  # each row may set something again
         self._desk.state.send(self._message, Owed(Kind.EXECUTE, [run]))
         return True
 

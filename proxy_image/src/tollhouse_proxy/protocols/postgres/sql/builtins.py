@@ -337,8 +337,13 @@ passwords stand in them."""
 COUNTING_FUNCTIONS: frozenset[str] = words("""
 pg_relation_size pg_table_size pg_total_relation_size pg_indexes_size pg_sequence_last_value
 pg_get_sequence_data
+pg_stat_get_live_tuples pg_stat_get_dead_tuples pg_stat_get_mod_since_analyze pg_stat_get_ins_since_vacuum
+pg_stat_get_numscans pg_stat_get_tuples_returned pg_stat_get_tuples_fetched pg_stat_get_tuples_inserted
+pg_stat_get_tuples_updated pg_stat_get_tuples_deleted pg_stat_get_tuples_hot_updated
+pg_stat_get_blocks_fetched pg_stat_get_blocks_hit
 """)
-"""They show how large one relation is, and with it how many rows it has."""
+"""They show how large one relation is, or what was done to it, and with it how many rows it has. All are
+strict: asked about none they give NULL."""
 
 TRUSTED_EXTENSIONS: frozenset[str] = words("""
 btree_gin btree_gist citext cube earthdistance fuzzystrmatch hstore intarray isn ltree pg_trgm

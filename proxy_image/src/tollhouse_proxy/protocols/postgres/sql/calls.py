@@ -112,6 +112,8 @@ def judge_attribute(name: str, names: Names, found: Findings) -> None:
     builtin, candidates = names.functions((name,), 1)
     if builtin:
         _judge_builtin(name, found, names)
+    if builtin and name in COUNTING_FUNCTIONS:
+        found.counts = found.counts_all = found.counts_unseen = True
     for function in candidates:
         first = function.arguments[0] if function.arguments else 0
         kind = names.catalog.type(first)
@@ -178,11 +180,6 @@ def _set_config(arguments: list[Body], found: Findings, _names: Names) -> None:
         )
     value = _text(arguments[1]) if len(arguments) > 1 else None
     text = value if isinstance(value, str) else None
-    if normal(name) == "search_path" and text is None:
-        raise NotUnderstood(
-            "the search_path must be given as a constant",
-            "Name the schemas literally, or use SET search_path.",
-        )
     tag = command_for(name, text)
     if tag:
         found.command(tag, Verb.ADMIN, (normal(name),))
@@ -204,7 +201,7 @@ def _nextval(arguments: list[Body], found: Findings, names: Names) -> None:
 
 
 def _size(arguments: list[Body], found: Findings, names: Names) -> None:
-    """Of a relation that is named, or of any."""
+    """Of a relation that is named, or of any: its size, or the counts of its statistics."""
     found.counts = True
     relation = _named_relation(arguments[0] if arguments else None, names)
     if relation is not None and relation.kind != "S":

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from tollhouse_core.masks import (
     Bucket,
@@ -23,18 +22,15 @@ from tollhouse_core.masks import (
     Token,
     TokenScope,
     Truncate,
-    TruncateTo,
 )
 
 from .catalog import Catalog, Type
+from .coarser import bucket, truncated
 from .content_masks import content_expression
 from .quoting import call, cast, literal, type_name
 
 TEXT = "pg_catalog.text"
 _TEXTS = frozenset({"text", "varchar", "bpchar", "name", "citext"})
-_INTEGERS = {"int2": -(2**15), "int4": -(2**31), "int8": -(2**63)}
-_FLOATS = {"float4": "-3.4028235e38", "float8": "-1.7976931348623157e308"}
-_DATES = frozenset({"date", "timestamp", "timestamptz"})
 _JSONS = frozenset({"json", "jsonb"})
 _PLAIN = frozenset("BDTNEIG")
 """Categories (pg_type.typcategory) of types that cannot carry a mask: truth values, dates, spans of time,
@@ -72,13 +68,15 @@ class Masker:
         kind = self.catalog.base_type(type_oid)
         if kind is None:
             return "NULL"
-        target = type_name(kind, typmod if kind.name != "numeric" else "")
+        roomy = kind.name == "numeric" and isinstance(mask, Token) and not content
+        typmod = "" if roomy else typmod  # a token is larger than numeric(10,2)
+        target = type_name(kind, typmod)
         null = cast("NULL", target)
         if kind.is_array:
             return self._array(value, kind, typmod, mask, content, null)
         if content:
             return self._content(value, kind, target, mask, content, null)
-        masked = self._scalar(value, kind, mask)
+        masked = self._scalar(value, kind, mask, typmod)
         return null if masked is None else cast(masked, target)
 
     def _array(
@@ -120,7 +118,7 @@ class Masker:
         masked = self._scalar(value, kind, mask)
         return null if masked is None else cast(masked, target)
 
-    def _scalar(self, value: str, kind: Type, mask: Mask) -> str | None:
+    def _scalar(self, value: str, kind: Type, mask: Mask, typmod: str = "") -> str | None:
         match mask:
             case Nullify():
                 return None
@@ -131,9 +129,9 @@ class Masker:
             case Token(scope=scope):
                 return self._token(value, kind, self.keys.of(scope))
             case Truncate(to=to):
-                return _truncated(value, kind, to)
+                return truncated(value, kind, to)
             case Bucket(width=width):
-                return _bucket(value, kind, width)
+                return bucket(value, kind, width, typmod)
 
     @staticmethod
     def _fixed(value: str, kind: Type, text: str) -> str | None:
@@ -215,27 +213,3 @@ def _bytes(value: bytes) -> str:
 def token_of(text: str, key: bytes) -> str:
     """The token a text column shows for `text`: the readable twin of the SQL expression."""
     return "tok_" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-_UNITS = {TruncateTo.YEAR: "year", TruncateTo.MONTH: "month", TruncateTo.DAY: "day"}
-
-
-def _truncated(value: str, kind: Type, to: TruncateTo) -> str | None:
-    if kind.name not in _DATES:
-        return None
-    given = cast(value, "pg_catalog.timestamp") if kind.name == "date" else value
-    return call("date_trunc", literal(_UNITS[to]), given)
-
-
-def _bucket(value: str, kind: Type, width: float) -> str | None:
-    if kind.name not in _INTEGERS and kind.name not in _FLOATS and kind.name != "numeric":
-        return None
-    number = "pg_catalog.numeric"
-    step = cast(literal(format(Decimal(repr(width)), "f")), number)
-    floor = call("floor", call("numeric_div", cast(value, number), step))
-    lower = call("numeric_mul", floor, step)
-    least = _INTEGERS.get(kind.name) or _FLOATS.get(kind.name)
-    if least is None:
-        return lower
-    bounded = f"GREATEST({lower}, {cast(literal(str(least)), number)})"
-    return f"CASE WHEN {value} IS NULL THEN NULL ELSE {bounded} END"

@@ -21,6 +21,7 @@ from .merges import guard_merge
 from .nodes import SYSTEM_COLUMNS, Body, strings, walk, wrapped
 from .placing import no_places
 from .quoting import name
+from .shadows import outer_columns
 from .splice import Splice, expression_tree
 from .statement import CannotRewrite
 from .unmoved import keep_target, must_stay
@@ -248,7 +249,8 @@ def _known_names(write: Write, binding: Binding) -> frozenset[str]:
 def _check_reads(write: Write, masked: frozenset[str], shown: str, binding: Binding) -> None:
     """Refuses every other place where the statement would read a masked column of its target."""
     known = _known_names(write, binding)
-    skip = {"withClause", "relation", "cols", "sourceRelation"}
+    # FROM, USING and what a MERGE reads cannot see the target.
+    skip = {"withClause", "relation", "cols", "sourceRelation", "fromClause", "usingClause"}
     skip |= {"selectStmt"} if write.kind == "InsertStmt" else set()
     own = _own(write)
     handled = {
@@ -263,8 +265,8 @@ def _check_reads(write: Write, masked: frozenset[str], shown: str, binding: Bind
             for one in rest["mergeWhenClauses"]
             if one["MergeWhenClause"].get("commandType") != "CMD_INSERT"
         ]
-    for kind, node in walk("", rest):
-        if kind == "ColumnRef" and id(node) not in handled and _reads(node, own, masked, known):
+    for node, hidden in outer_columns(rest):
+        if not hidden and id(node) not in handled and _reads(node, own, masked, known):
             raise CannotRewrite(
                 f'a write to "{shown}" may not read its masked columns',
                 "Leave masked columns and whole rows out of WHERE, SET and ON CONFLICT, and name the columns"

@@ -98,6 +98,40 @@ class ClientSession(asyncio.Protocol):
     """asyncio's protocol for the client's connection. `ended` is called once, when both
     connections are gone."""
 
+    __slots__ = (  # so many that a dictionary would take five times as much for each session
+        "_backend",
+        "_backend_full",
+        "_backend_lost",
+        "_backend_paused",
+        "_began",
+        "_client",
+        "_client_full",
+        "_client_lost",
+        "_client_paused",
+        "_early",
+        "_ended",
+        "_expires_at",
+        "_flushing",
+        "_heard",
+        "_judge",
+        "_lease",
+        "_limits",
+        "_lingering",
+        "_loop",
+        "_machine",
+        "_opened_at",
+        "_over",
+        "_parts",
+        "_ready_at",
+        "_securing",
+        "_spoke",
+        "_tasks",
+        "_undertaking",
+        "_unfinished",
+        "_unwanted",
+        "_waits",
+    )
+
     def __init__(self, parts: Parts, limits: TimeLimits, ended: Callable[[ClientSession], None]) -> None:
         self._parts = parts
         self._limits = limits

@@ -85,6 +85,39 @@ class CatalogUnreadable(Exception):
 class Upkeep:
     """One session's knowledge of its backend."""
 
+    __slots__ = (  # so many that a dictionary would take five times as much for each session
+        "_asked_at",
+        "_asked_generation",
+        "_asked_in",
+        "_base",
+        "_checked",
+        "_clock",
+        "_dialect",
+        "_early",
+        "_failure",
+        "_fixed",
+        "_generation",
+        "_held",
+        "_key",
+        "_looked",
+        "_loose",
+        "_not_before",
+        "_own",
+        "_renewal",
+        "_shelf",
+        "_signs",
+        "_snapshot",
+        "_state",
+        "_taken",
+        "_tries",
+        "_under_way",
+        "_written",
+        "catalog",
+        "epoch",
+        "now",
+        "settings",
+    )
+
     def __init__(
         self,
         state: SessionState,

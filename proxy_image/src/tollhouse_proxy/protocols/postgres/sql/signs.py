@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 
 from .catalog_queries import COMMON_COLUMNS, GROUNDS, PARTS, SECTIONS, SESSION, SETTINGS_COLUMN
 from .sections import Row
@@ -53,12 +54,17 @@ class Signs:
             snapshot or "",
             written is not None,
             server or "",
-            tuple(session),
-            tuple(fingerprint),
-            tuple(fingerprint[place] for place in _GROUNDS),
+            _kept(session),
+            _kept(fingerprint),
+            _kept([fingerprint[place] for place in _GROUNDS]),
         )
 
     @property
     def common(self) -> Row:
         """What another session that sees the same catalog is told too."""
         return self.fingerprint[1:]
+
+
+def _kept(row: Row) -> Row:
+    """Sessions that are told the same keep its words once."""
+    return tuple(None if value is None else intern(value) for value in row)

@@ -24,7 +24,7 @@ Pointer = Callable[[bytes], list[Span] | None]
 
 
 class Way(IntEnum):
-    """How a column is scanned."""
+    """How a column is scanned. The compiled twin asks about every value of a way that it does not know."""
 
     TEXT = 0
     JSON = 1
@@ -34,6 +34,11 @@ class Way(IntEnum):
     NUMERIC_BINARY = 5
     OPAQUE = 6
     NONE = 7
+    FLOAT_BINARY = 8
+    STRUCTURED_BINARY = 9
+    DATE_BINARY = 10
+    TIMESTAMP_BINARY = 11
+    UUID_BINARY = 12
 
 
 class RowError(ValueError):
@@ -69,7 +74,7 @@ _FILE_HEADER = 19
 """Bytes of a COPY file's header: the signature, flags, and the length of what follows it."""
 _TRAILER = b"\xff\xff"
 _NEVER = frozenset({Way.NONE})
-_ALWAYS = frozenset({Way.INTEGER_BINARY, Way.NUMERIC_BINARY})
+_ALWAYS = frozenset(way for way in Way if way.name.endswith("_BINARY")) - {Way.JSONB_BINARY}
 _WITH_ESCAPES = frozenset({Way.JSON, Way.JSONB_BINARY})
 
 

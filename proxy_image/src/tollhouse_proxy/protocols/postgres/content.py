@@ -6,11 +6,11 @@ something is found becomes NULL: a number that is a card number, the binary form
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Protocol
 
 from tollhouse_proxy.kits import kernel
 from tollhouse_proxy.kits.rows import RowError, Sheet, Way
+from tollhouse_proxy.protocols.postgres import binary_words
 from tollhouse_proxy.protocols.postgres.wire.backend import Field
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 
@@ -32,7 +32,7 @@ class Scanner(Protocol):
         ...
 
 
-_JSON, _JSONB, _NUMERIC = 114, 3802, 1700
+_JSON, _JSONB, _NUMERIC, _FLOAT8 = 114, 3802, 1700, 701
 _TEXT_LIKE = frozenset({18, 19, 25, 142, 194, 705, 1042, 1043, 2275})
 """char, name, text, xml, pg_node_tree, unknown, bpchar, varchar, cstring: their binary form is the text."""
 _NUMBERS = frozenset({20, 21, 23, 26, 700, 701, 790, _NUMERIC})
@@ -42,8 +42,21 @@ _SHORT = frozenset(
 )
 """Binary forms too small or too regular to hold anything a detector knows."""
 
-_COUNT = Struct("!H")
-_INT8 = Struct("!q")
+_STRUCTURED = frozenset({1016, 1231, 1022, 2249, 2287, 3906, 3907, 3926, 3927, 4532, 4536, 6151, 6157})
+"""Arrays, records, ranges and multiranges that may hold numbers of 13 digits: int8, numeric, float8."""
+_FOR_OWN = {
+    **dict.fromkeys((21, 23, 26, 790), Way.INTEGER_BINARY),
+    **dict.fromkeys((700, 701), Way.FLOAT_BINARY),
+    **dict.fromkeys((1114, 1184), Way.TIMESTAMP_BINARY),
+    1082: Way.DATE_BINARY,
+    2950: Way.UUID_BINARY,
+    **dict.fromkeys(
+        (22, 30, 791, 1005, 1007, 1021, 1028, 1115, 1182, 1185, 2951, 3904, 3905, 4451, 6150),
+        Way.STRUCTURED_BINARY,
+    ),
+}
+"""What own patterns may find something in, too."""
+
 _LOOK, _LOOK_AT_JSON = 32, 8
 """Bytes of a value, full of what something may be in, that are scanned in the time of one look at a small
 one (some 40 us); each string and number of a document is looked at by itself."""
@@ -58,9 +71,10 @@ class TakesLong(Exception):
     """Rows need more close looks than were granted. Nothing has become of them."""
 
 
-def plan(columns: tuple[Field, ...], formats: tuple[int, ...]) -> tuple[int, ...]:
-    """How each column is scanned. `formats` are Bind's result formats; () takes the columns' own."""
-    return tuple(_way(one.type, _format(formats, at, one.format)) for at, one in enumerate(columns))
+def plan(columns: tuple[Field, ...], formats: tuple[int, ...], *, own: bool = True) -> tuple[int, ...]:
+    """How each column is scanned. `formats` are Bind's result formats; () takes the columns' own. `own`:
+    patterns of one's own are looked for."""
+    return tuple(_way(one.type, _format(formats, at, one.format), own) for at, one in enumerate(columns))
 
 
 def _format(formats: tuple[int, ...], at: int, own: int) -> int:
@@ -69,7 +83,7 @@ def _format(formats: tuple[int, ...], at: int, own: int) -> int:
     return formats[0] if len(formats) == 1 else formats[at]
 
 
-def _way(kind: int, form: int) -> Way:
+def _way(kind: int, form: int, own: bool) -> Way:
     if kind in _TEXT_LIKE:
         return Way.TEXT
     if kind == _JSON:
@@ -82,6 +96,12 @@ def _way(kind: int, form: int) -> Way:
         return Way.INTEGER_BINARY
     if kind == _NUMERIC:
         return Way.NUMERIC_BINARY
+    if kind == _FLOAT8:
+        return Way.FLOAT_BINARY
+    if kind in _STRUCTURED:
+        return Way.STRUCTURED_BINARY
+    if own and kind in _FOR_OWN:
+        return _FOR_OWN[kind]
     return Way.NONE if kind in _SHORT else Way.OPAQUE
 
 
@@ -112,6 +132,8 @@ class _Looks:
 
     def masked(self, value: bytes, way: int) -> bytes | None:
         """See `mask_value`. Raises TakesLong."""
+        if way == Way.FLOAT_BINARY and self._scanner.sheet.own is None and binary_words.small(value):
+            return value
         self.taken += 1 + len(value) // (_LOOK_AT_JSON if way in _DOCUMENTS else _LOOK)
         if self._most is not None and self.taken > self._most:
             raise TakesLong
@@ -130,9 +152,19 @@ def mask_value(value: bytes, way: int, scanner: Scanner) -> bytes | None:
         case Way.NUMBER_TEXT:
             return _whole(value, _decoded(value), scanner)
         case Way.INTEGER_BINARY:
-            return _whole(value, str(_INT8.unpack(value)[0]) if len(value) == 8 else "", scanner)
+            return _whole(value, binary_words.integer(value), scanner)
         case Way.NUMERIC_BINARY:
-            return _whole(value, _numeric(value), scanner)
+            return _whole(value, binary_words.numeric(value), scanner)
+        case Way.FLOAT_BINARY:
+            return _whole(value, binary_words.floating(value), scanner)
+        case Way.DATE_BINARY:
+            return _whole(value, binary_words.day(value), scanner)
+        case Way.TIMESTAMP_BINARY:
+            return _whole(value, binary_words.moment(value), scanner)
+        case Way.UUID_BINARY:
+            return _whole(value, binary_words.uuid(value), scanner)
+        case Way.STRUCTURED_BINARY:
+            return _structured(value, scanner)
         case Way.OPAQUE:
             return _whole(value, value.decode("utf-8", errors="replace"), scanner)
         case _:
@@ -163,14 +195,10 @@ def _whole(value: bytes, text: str, scanner: Scanner) -> bytes | None:
     return value if scanner.scan(text) == text else None
 
 
-def _numeric(value: bytes) -> str:
-    """The digits of a numeric in its binary form: groups of four decimals, `weight` of the first."""
-    if len(value) < 8 or len(value) % 2:
-        return ""
-    groups = [_COUNT.unpack_from(value, at)[0] for at in range(8, len(value), 2)]
-    weight: int = Struct("!h").unpack_from(value, 2)[0]
-    whole = groups[: max(weight + 1, 0)] + [0] * min(max(weight + 1 - len(groups), 0), 64)
-    return "".join(f"{group:04d}" for group in whole).lstrip("0")
+def _structured(value: bytes, scanner: Scanner) -> bytes | None:
+    """An array, record or range: by its parts, and as the bytes it is."""
+    left = _whole(value, "\n".join(binary_words.parts(value)), scanner)
+    return left and _whole(value, value.decode("utf-8", errors="replace"), scanner)
 
 
 def mask_copies(

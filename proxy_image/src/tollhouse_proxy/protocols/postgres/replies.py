@@ -151,7 +151,8 @@ class Replies:
             if (column.table, column.attribute) in forbidden:
                 raise HiddenColumn
         if run is not None:
-            run.columns = content.plan(described.fields, run.formats)
+            own = run.scan is not None and run.scan.sheet.own is not None
+            run.columns = content.plan(described.fields, run.formats, own=own)
 
     def _no_data(self) -> bytes | None:
         head = self._answering(Kind.DESCRIBE)

@@ -34,7 +34,7 @@ recursive_worktable_factor restrict_nonsystem_relation_kind seq_page_cost statem
 synchronize_seqscans synchronous_commit tcp_keepalives_count tcp_keepalives_idle
 tcp_keepalives_interval tcp_user_timeout temp_buffers temp_tablespaces timezone
 timezone_abbreviations transaction_deferrable transaction_isolation transaction_read_only
-transaction_timeout transform_null_equals vacuum_cost_delay work_mem xmlbinary xmloption seed
+transaction_timeout vacuum_cost_delay work_mem xmlbinary xmloption seed
 """)
 
 _LEVELS = frozenset({"error", "warning", "notice", "log", "info"})
@@ -46,6 +46,7 @@ _PINNED: dict[str, frozenset[str]] = {
     "session_replication_role": frozenset({"origin", "default"}),
     "default_with_oids": frozenset({"off", "false", "0", "f", "no"}),
     "client_min_messages": _LEVELS,
+    "transform_null_equals": frozenset({"off", "false", "0", "f", "no"}),
 }
 _REASONS = {
     "standard_conforming_strings": "Tollhouse reads every statement with standard_conforming_strings on.",
@@ -53,6 +54,7 @@ _REASONS = {
     "names": "Tollhouse speaks UTF8 with every client; leave client_encoding at UTF8.",
     "session_replication_role": "Triggers and foreign keys stay in force.",
     "client_min_messages": "Use notice, warning or error: debug messages may carry hidden data.",
+    "transform_null_equals": "With it, what people approved (x = NULL: no row) would mean other rows.",
 }
 
 _ROLES: dict[str, tuple[str, frozenset[str]]] = {

@@ -74,6 +74,7 @@ COLUMNS = {
     "ja": ("jsonb[]", ['ARRAY[\'{"a": "secret"}\'::jsonb]']),
     "ea": ("mood[]", ["'{sad,ok}'"]),
     "na": ("numeric[]", ["'{1.5,NULL}'"]),
+    "nd": ("numeric(4,1)[]", ["'{999.9,-999.9,NaN,NULL}'"]),
     "t2": ("text[][]", ["'{{a,b},{c,d}}'"]),
     "dt": ("word", ["'secret'"]),
     "ca": ("pair[]", ["ARRAY[ROW(1, 'secret')::pair]"]),

@@ -248,6 +248,23 @@ def test_what_a_call_may_have_set_is_asked_not_assumed(catalog: Catalog) -> None
 @pytest.mark.parametrize(
     "sql",
     [
+        "SELECT {}, nextval('newsletter_id_seq'::text)",
+        "SELECT setval('newsletter_id_seq'::varchar, 1) FROM (SELECT {} OFFSET 0) AS s",
+        "WITH s AS (SELECT {}) SELECT pg_catalog.nextval('newsletter_id_seq') FROM s",
+    ],
+)
+@pytest.mark.parametrize("name", ["search_path", "role"])
+def test_a_sequence_is_not_named_beside_what_changes_what_names_mean(
+    sql: str, name: str, catalog: Catalog
+) -> None:
+    with pytest.raises(NotUnderstood, match="read by another role or search_path"):
+        one(sql.format(f"set_config('{name}', 'priv', false)"), catalog)
+    one(sql.format("set_config('jit', 'off', false)"), catalog)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
         "PREPARE p AS {}",
         "EXPLAIN ANALYZE {}",
         "DECLARE c CURSOR FOR {}",

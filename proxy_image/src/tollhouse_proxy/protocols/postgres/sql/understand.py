@@ -156,11 +156,20 @@ def _keep_meaning(found: Findings) -> None:
             )
 
 
+_BY_NAME = frozenset({"nextval", "setval"})
+"""Functions that are judged by the relation a text names, which the server may look up while it runs."""
+
+
 def _query_reading(kind: str, body: Body, found: Findings) -> Reading:
     effect = SessionEffect()
     if found.settings:
         # Whether such a call is made, how often and in what order is the server's to say: it is asked.
         names = [name for name, _, _ in found.settings]
+        if not MEANING.isdisjoint(names) and not found.called.isdisjoint(_BY_NAME):
+            raise NotUnderstood(
+                "a sequence is named where names may be read by another role or search_path",
+                "Send the two as statements of their own.",
+            )
         effect = SessionEffect(EffectKind.SET, names[-1], changes_catalog=not MEANING.isdisjoint(names))
     into = "intoClause" in body
     if into or found.changes_catalog:

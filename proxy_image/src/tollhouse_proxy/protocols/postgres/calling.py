@@ -13,12 +13,12 @@ from tollhouse_core.decision import Permitted, Refused
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import parameters, refuse
+from tollhouse_proxy.protocols.postgres.asking import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.bench import Postponed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import Question, ask
 from tollhouse_proxy.protocols.postgres.ledger import Hidden, Kind, Owed
 from tollhouse_proxy.protocols.postgres.sql.statement import CannotRewrite, Statement
-from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import FunctionCall
 
 LARGE_OBJECTS = frozenset(

@@ -51,6 +51,7 @@ from tollhouse_proxy.ports.credentials import approval_source
 from tollhouse_proxy.ports.judging import Completion, Gate, OpenSession, Outcome, SessionNotAllowed
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.adopting import Adopted
+from tollhouse_proxy.protocols.postgres.asking import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.auth import WELCOME, LoginFailed
 from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase, BackendRefused
 from tollhouse_proxy.protocols.postgres.bench import Bench
@@ -72,7 +73,7 @@ from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 from tollhouse_proxy.protocols.postgres.startup_settings import StartupRefused, Wishes
 from tollhouse_proxy.protocols.postgres.state import SessionState
-from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable, Upkeep
+from tollhouse_proxy.protocols.postgres.upkeep import Upkeep
 from tollhouse_proxy.protocols.postgres.warmed import Kind, WarmedBackend
 from tollhouse_proxy.protocols.postgres.wire.backend import BackendKeyData, ParameterStatus, ReadyForQuery
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError

@@ -24,6 +24,7 @@ from tollhouse_proxy.exchange import (
 )
 from tollhouse_proxy.ports.judging import Completion, OpenSession, Outcome
 from tollhouse_proxy.protocols.postgres.adopting import Adopted, adoption, refuses
+from tollhouse_proxy.protocols.postgres.asking import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.auth import LoginFailed
 from tollhouse_proxy.protocols.postgres.backend_login import BackendPhase, BackendRefused
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
@@ -35,7 +36,7 @@ from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf
 from tollhouse_proxy.protocols.postgres.sql.statement import Rewritten, SessionSettings
 from tollhouse_proxy.protocols.postgres.startup_settings import Wishes
 from tollhouse_proxy.protocols.postgres.state import SessionState
-from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable, Upkeep
+from tollhouse_proxy.protocols.postgres.upkeep import Upkeep
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
 from tollhouse_proxy.protocols.postgres.wire.frontend import (
     SYNC_MESSAGE,

@@ -14,6 +14,7 @@ from tollhouse_core.decision import Obligations, Permitted, Refused, Verdict
 from tollhouse_core.operation import Operation
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import parameters, refuse, withholding
+from tollhouse_proxy.protocols.postgres.asking import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.decisions import Judged
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
@@ -30,7 +31,6 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
     Statement,
 )
 from tollhouse_proxy.protocols.postgres.stepped import NEED_STEPS
-from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import (
     SYNC_MESSAGE,
     Bind,

@@ -8,6 +8,7 @@ from tollhouse_core.decision import Permitted, Refused
 from tollhouse_proxy.ports.judging import Completion, Outcome, Standing
 from tollhouse_proxy.protocols.postgres import refuse
 from tollhouse_proxy.protocols.postgres.anything import ANYTHING
+from tollhouse_proxy.protocols.postgres.asking import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.counted import CountedQuery
 from tollhouse_proxy.protocols.postgres.decisions import Judged, Known, is_whole
@@ -26,7 +27,6 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
     Statement,
 )
 from tollhouse_proxy.protocols.postgres.stepped import NEED_STEPS, SteppedQuery, moves_names
-from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.backend import ReadyForQuery
 from tollhouse_proxy.protocols.postgres.wire.frontend import Query
 from tollhouse_proxy.protocols.postgres.withheld import passed_on

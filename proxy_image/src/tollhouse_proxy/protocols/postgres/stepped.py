@@ -15,6 +15,7 @@ from tollhouse_core.decision import Permitted, Refused
 from tollhouse_core.operation import AccessKind
 from tollhouse_proxy.ports.judging import Completion, Outcome
 from tollhouse_proxy.protocols.postgres import refuse, withholding
+from tollhouse_proxy.protocols.postgres.asking import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.bench import FactFailed, Postponed
 from tollhouse_proxy.protocols.postgres.desk import Desk, Turned
 from tollhouse_proxy.protocols.postgres.hidden import FORGET, RESERVED, Question
@@ -30,7 +31,6 @@ from tollhouse_proxy.protocols.postgres.sql.statement import (
     Rewritten,
     Statement,
 )
-from tollhouse_proxy.protocols.postgres.upkeep import CatalogUnreadable
 from tollhouse_proxy.protocols.postgres.wire.frontend import Bind, Close, Describe, Execute, Parse
 from tollhouse_proxy.protocols.postgres.withheld import passed_on
 

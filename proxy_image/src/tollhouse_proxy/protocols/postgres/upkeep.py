@@ -21,18 +21,15 @@ from typing import Any
 
 from tollhouse_core.clock import Clock
 from tollhouse_proxy.protocols.postgres.anything import ANYTHING
+from tollhouse_proxy.protocols.postgres.asking import Asking, begin_anew
 from tollhouse_proxy.protocols.postgres.dialect import Dialect
-from tollhouse_proxy.protocols.postgres.hidden import BACK, HOLD, Question, ask
-from tollhouse_proxy.protocols.postgres.ledger import Hidden
 from tollhouse_proxy.protocols.postgres.shelf import CatalogShelf, Key
 from tollhouse_proxy.protocols.postgres.sightings import Sighting
 from tollhouse_proxy.protocols.postgres.sql.sections import Base, Row
 from tollhouse_proxy.protocols.postgres.sql.signs import SERVER, SNAPSHOT, Signs
 from tollhouse_proxy.protocols.postgres.sql.statement import SessionSettings
 from tollhouse_proxy.protocols.postgres.state import SessionState
-from tollhouse_proxy.protocols.postgres.wire.backend import Report
 from tollhouse_proxy.protocols.postgres.wire.errors import ProtocolError
-from tollhouse_proxy.protocols.postgres.withheld import passed_on
 
 CHECK_EVERY_SECONDS = 1.0
 _MOST_EARLY = 0.5
@@ -41,28 +38,7 @@ LOOK_EVERY_SECONDS = 30.0
 """So often a session looks itself, whatever others see: the server's administrator may have given all
 sessions another default search_path."""
 _UNKNOWN = -1
-_AWAY = {
-    "statement_timeout": "0",
-    # Whoever drops what is being read may wait for us: we give up before the server looks for a deadlock
-    # (after its `deadlock_timeout`, a second) and makes him the one that fails.
-    "lock_timeout": "500",
-    # Definitions are printed with their constants, and must be spelled alike in every session.
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "TimeZone": "UTC",
-    "extra_float_digits": "1",
-    "bytea_output": "hex",
-}
-"""Under which settings the catalog is read."""
-_SET_AWAY = "SELECT " + ", ".join(
-    f"pg_catalog.set_config('_tollhouse.{name}', pg_catalog.current_setting('{name}'), true), "
-    f"pg_catalog.set_config('{name}', '{value}', true)"
-    for name, value in _AWAY.items()
-)
-_SET_BACK = "SELECT " + ", ".join(
-    f"pg_catalog.set_config('{name}', pg_catalog.current_setting('_tollhouse.{name}'), true)"
-    for name in _AWAY
-)
+_MOVED = "the catalog has changed since this transaction began"
 _SEES_CHANGES = frozenset({"read committed", "read uncommitted"})
 _NAMES_NOTHING = re.compile(
     rb"\s*(?:abort|begin|commit|end|release|reset|rollback|savepoint|set|show|start)\b[^;]*;?\s*",
@@ -71,36 +47,21 @@ _NAMES_NOTHING = re.compile(
 """Statements that mean the same whatever the catalog is."""
 
 
-class CatalogUnreadable(Exception):
-    """The backend refused to tell its catalog, or told it as it was; `report` is the error and `words`
-    what a client reads of it."""
-
-    def __init__(self, report: Report, *, own: bool = False) -> None:
-        super().__init__("the catalog cannot be read")
-        self.report = report
-        shown = report if own else passed_on(report, guarded=True, positions=None)
-        self.words = shown.encode()
-
-
 class Upkeep:
     """One session's knowledge of its backend."""
 
     __slots__ = (  # so many that a dictionary would take five times as much for each session
-        "_asked_at",
-        "_asked_generation",
         "_asked_in",
+        "_asking",
         "_base",
         "_checked",
         "_clock",
         "_dialect",
         "_early",
-        "_failure",
         "_fixed",
         "_generation",
-        "_held",
         "_key",
         "_looked",
-        "_loose",
         "_not_before",
         "_own",
         "_renewal",
@@ -109,8 +70,6 @@ class Upkeep:
         "_snapshot",
         "_state",
         "_taken",
-        "_tries",
-        "_under_way",
         "_written",
         "catalog",
         "epoch",
@@ -136,19 +95,14 @@ class Upkeep:
         self._snapshot = ""
         self._key = ("", "", "")
         self._signs: Signs | None = None
-        self._asked_at, self._asked_generation = 0.0, _UNKNOWN
+        self._asking = Asking(state, clock, shelf)
         self._taken = ""
         self._written = False
         self._base: Any = None
         self._renewal: Any = None
-        self._failure: CatalogUnreadable | None = None
-        self._under_way = False
         self._generation = self._asked_in = _UNKNOWN
         self._own = True
         self._fixed = False
-        self._loose = True
-        self._held = False
-        self._tries = 0
         self.catalog: Any = None
         self.epoch = ""
         self.settings = settings
@@ -159,15 +113,13 @@ class Upkeep:
     @property
     def failing(self) -> bool:
         """Whether the catalog could not be read, and nobody was told yet."""
-        return self._failure is not None
+        return self._asking.failure is not None
 
     def fresh(self, text: bytes = b"") -> bool:
         """Whether `text` may be read now; False: ask again when the backend has answered. Raises
         CatalogUnreadable."""
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
-        if self._under_way:
+        self._asking.complain()
+        if self._asking.under_way:
             return False
         state = self._state
         if not state.dirty:
@@ -197,8 +149,8 @@ class Upkeep:
             or state.private
             or state.moving
             or state.path_unconfirmed
-            or self._under_way
-            or self._failure is not None
+            or self._asking.under_way
+            or self._asking.failure is not None
         )
 
     def stands(self, now: float) -> bool:
@@ -278,66 +230,17 @@ class Upkeep:
             return False
         if not state.quiet:
             return True
-        self._begin([self._dialect.snapshot], self._compare_snapshot)
+        self._asking.ask([self._dialect.snapshot], self._compare_snapshot)
         return False
-
-    def _begin(self, queries: list[str], done: Any) -> None:
-        self._ask([Question(query) for query in queries], done)
-
-    def _ask(self, questions: list[Question], done: Any) -> None:
-        self._under_way = True
-        self._loose = self._state.status == "I" and not self._state.open_pipeline
-        self._asked_at, self._asked_generation = self._clock.monotonic(), self._shelf.generation
-        ask(self._state, questions, lambda hidden: self._end(hidden, done))
-
-    def _begin_unhurried(self, queries: list[str], done: Any) -> None:
-        """The same where it may take long, or prints: the client's settings are for its own statements.
-
-        To print a definition locks the tables in it until the transaction is over: in a transaction of the
-        client's it is taken back, so that nobody waits for locks that the client never asked for."""
-        asked = [Question(query) for query in (_SET_AWAY, *queries)]
-        if self._state.status == "T" and not self._state.open_pipeline:
-            self._held = True
-            self._ask([HOLD, *asked, *BACK], lambda results: done(results[2:-2]))
-        else:
-            self._ask([*asked, Question(_SET_BACK)], lambda results: done(results[1:-1]))
-
-    def _end(self, hidden: Hidden, done: Any) -> None:
-        self._under_way = False
-        held, self._held = self._held, False
-        if hidden.error is None:
-            done(hidden.results)
-            return
-        self._state.dirty = True
-        if held and self._state.status == "E":
-            self._under_way = True
-            error = hidden.error
-            ask(self._state, BACK, lambda back: self._went_back(error, back))
-        else:
-            self._failed(hidden.error, again=self._loose)
-
-    def _went_back(self, error: Report, back: Hidden) -> None:
-        self._under_way = False
-        self._failed(error, again=back.error is None)
-
-    def _failed(self, error: Report, *, again: bool) -> None:
-        """`again`: nothing is lost but the answer."""
-        if error.fields.get("C") not in _RACED:
-            self._failure = CatalogUnreadable(error)
-        elif not again or self._tries == _TRIES:
-            self._tries = 0
-            self._failure = CatalogUnreadable(_moved_since(_MOVING), own=True)
-        else:
-            self._tries += 1
 
     def _compare_snapshot(self, results: list[Any]) -> None:
         if _single(results[0]) == self._snapshot:
             self._checked = self._looked = self._clock.monotonic()
-            if self._loose:
+            if self._asking.loose:
                 self._show()
         else:
             self._generation = _UNKNOWN
-            self._not_before = self._asked_at
+            self._not_before = self._asking.at
 
     def _read_signs(self) -> None:
         state = self._state
@@ -349,9 +252,9 @@ class Upkeep:
         self._fixed = moved and state.queried and (state.status == "T" or state.open_pipeline)
         state.queried = True
         if self._signs is None and self._shelf.sightings.of(self.settings.database):
-            self._begin_unhurried([self._dialect.brief], self._compare_brief)
+            self._asking.ask_unhurried([self._dialect.brief], self._compare_brief)
         else:
-            self._begin_unhurried([self._dialect.signs], self._read_all_signs)
+            self._asking.ask_unhurried([self._dialect.signs], self._read_all_signs)
 
     def _compare_brief(self, results: list[Any]) -> None:
         """A new session need not ask for what another one was told by the same snapshot."""
@@ -359,7 +262,7 @@ class Upkeep:
         sightings, server = self._shelf.sightings, own[SERVER] or ""
         seen = sightings.same(self.settings.database, server, own[SNAPSHOT] or "")
         if seen is None:
-            self._begin_unhurried([self._dialect.signs], self._read_all_signs)
+            self._asking.ask_unhurried([self._dialect.signs], self._read_all_signs)
         else:
             self._compare_signs(self._dialect.told((*own, *seen.signs.common)))
 
@@ -372,16 +275,16 @@ class Upkeep:
         if self._fixed and signs.isolation not in _SEES_CHANGES:
             if not state.judge.unbound(ANYTHING):
                 state.dirty = state.dirty or self._own
-                self._failure = CatalogUnreadable(_moved_since(_MOVED), own=True)
+                self._asking.failure = begin_anew(_MOVED)
                 return
             # What it sees is out of date, and no decision hangs on it; nobody else is to stand on it.
             state.private = True
         self.settings = replace(self.settings, search_path=self._dialect.split_path(signs.path))
         self._know(signs)
         self._written = signs.written
-        self._looked = self._asked_at
+        self._looked = self._asking.at
         state.private = state.private or (self._own and in_transaction)
-        if self._loose or signs.isolation in _SEES_CHANGES:
+        if self._asking.loose or signs.isolation in _SEES_CHANGES:
             self._show()
         found = self._shelf.get(self._key)
         if found is not None:
@@ -404,12 +307,12 @@ class Upkeep:
     def _show(self) -> None:
         """Others may count on what has been seen now, unless it is this transaction's own."""
         if self._signs is not None and not self._state.private and not self._written:
-            seen = Sighting(self._signs, self._asked_at, self._asked_generation)
+            seen = Sighting(self._signs, self._asking.at, self._asking.generation)
             self._shelf.sightings.put(self.settings.database, seen)
 
     def _read_rows(self) -> None:
         if self._renewal.queries:
-            self._begin_unhurried(self._renewal.queries, self._take_rows)
+            self._asking.ask_unhurried(self._renewal.queries, self._take_rows)
         else:
             self._take_rows([])
 
@@ -426,7 +329,7 @@ class Upkeep:
         self._take(catalog)
 
     def _take(self, catalog: Any) -> None:
-        self._tries = 0
+        self._asking.settled()
         if catalog.complete and not self._written and not self._state.private:
             # What this transaction has written could be undone: then nothing is newer, and yet it is not so.
             assert self._signs is not None
@@ -436,19 +339,6 @@ class Upkeep:
         self.epoch = catalog.epoch
         self._generation = self._asked_in
         self._checked = self._clock.monotonic()
-
-
-def _moved_since(words: str) -> Report:
-    fields = {"S": "ERROR", "V": "ERROR", "C": "40001", "M": words, "H": "Roll back and run it again."}
-    return Report("E", fields)
-
-
-_MOVED = "the catalog has changed since this transaction began"
-_MOVING = "the catalog has changed while it was read"
-_RACED = frozenset({"XX000", "42P01", "42703", "42704", "42883", "55P03", "40P01"})
-"""What the server says when the definition is printed of something that another session drops meanwhile."""
-_TRIES = 5
-"""So often the catalog is read again on account of that, where no transaction is lost by it."""
 
 
 def _only(results: list[Any]) -> Row:

@@ -88,7 +88,8 @@ class Operation:
     what the operation was resolved to so exactly that another object of the same name, or a view that
     was redefined, reads otherwise. `tied`: why it can run nowhere but in the session it was asked in ("it
     stands in a transaction"); "": it could run in another one. `uncounted` says why nobody can tell from its
-    answer how many rows it wrote; "" where that can be told, or it writes none.
+    answer how many rows it wrote; "" where that can be told, or it writes none. `circumstances` are those of
+    the session by which its words mean what they mean: how dates are read, in whose role it runs.
     """
 
     action: str
@@ -103,6 +104,7 @@ class Operation:
     objects: tuple[str, ...] = ()
     tied: str = ""
     uncounted: str = ""
+    circumstances: tuple[str, ...] = ()
 
     @property
     def writes_rows(self) -> bool:

@@ -150,6 +150,7 @@ def test_any_operation_can_be_shown(text: str, parameters: list[str | None], act
         {"accesses": (table("Update", "orders"),)},
         {"resources": (resource("orders", "id"),)},
         {"objects": ("public.orders@16385",)},
+        {"circumstances": ("DateStyle=ISO, DMY",)},
     ],
 )
 def test_another_operation_has_another_digest(change: dict[str, Any]) -> None:

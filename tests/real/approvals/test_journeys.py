@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import DiagnosticField
 
 from kit import wait
 from kit.approving import Approving, approving, deletes_need
@@ -219,6 +220,85 @@ def test_an_approval_passes_on_a_new_connection_of_the_same_identity(asking: App
     asking.vote(asking.asked().name, "alice", "managers")
     with asking.connect() as client:
         assert client.execute("DELETE FROM orders WHERE id = 7").rowcount == 1
+
+
+DUE = "DELETE FROM due WHERE day < '01/02/2026'"
+DUE_ROWS = """
+CREATE TABLE due AS SELECT DATE '2026-01-01' + n AS day FROM generate_series(0, 50) AS n;
+GRANT ALL ON due TO pg_monitor
+"""
+"""Under MDY one of them is before that day, under DMY 31."""
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        ["SET DateStyle = 'ISO, DMY'", DUE],
+        ["SELECT set_config('DateStyle', 'ISO, DMY', false)", DUE],
+        [f"SET DateStyle = 'ISO, DMY'; {DUE}"],
+        [f"SELECT set_config('DateStyle', 'ISO, DMY', false); {DUE}"],
+        ["SET TimeZone = 'Asia/Tokyo'", DUE],
+        ["SET IntervalStyle = 'sql_standard'", DUE],
+        ["BEGIN", "SET LOCAL DateStyle = 'ISO, DMY'", DUE],
+        ["SET ROLE pg_monitor", DUE],
+    ],
+    ids=lambda texts: "; ".join(texts)[:40],
+)
+def test_an_approval_does_not_open_words_that_are_read_otherwise(
+    asking: Approving, otherwise: list[str]
+) -> None:
+    due_is_approved(asking)
+    with asking.connect() as client, psycopg.ClientCursor(client) as cursor:
+        for text in otherwise[:-1]:
+            cursor.execute(text.encode())
+        with pytest.raises(psycopg.Error) as pending:
+            cursor.execute(otherwise[-1].encode())
+        assert pending.value.sqlstate == "TH001", pending.value
+    nothing_was_due(asking)
+
+
+def test_nor_a_statement_that_was_prepared_while_they_were_read_otherwise(asking: Approving) -> None:
+    due_is_approved(asking)
+    with asking.connect() as client:
+        client.execute("SET DateStyle = 'ISO, DMY'")
+        client.pgconn.prepare(b"p", DUE.encode())
+        client.execute("SET DateStyle = 'ISO, MDY'")
+        result = client.pgconn.exec_prepared(b"p", [])
+        assert result.error_field(DiagnosticField.SQLSTATE) == b"TH001"
+    nothing_was_due(asking)
+
+
+def due_is_approved(asking: Approving) -> None:
+    """Under MDY, as the server reads it unless it is told otherwise."""
+    asking.world.server.psql(DUE_ROWS, database=asking.world.database)
+    roles = {"name": "roles", "allow": {"sql": {"commands": ["SET ROLE"]}}}
+    asking.policy(roles, deletes_need(whileWaiting="FailFast"))
+    with asking.connect() as client, pytest.raises(psycopg.Error):
+        client.execute(DUE.encode())
+    asking.vote(asking.asked().name, "alice", "managers")
+
+
+def nothing_was_due(asking: Approving) -> None:
+    """It was asked anew instead."""
+    assert len(asking.all()) == 2
+    left = asking.world.server.value("SELECT count(*) FROM due", database=asking.world.database)
+    assert int(left) == 51
+
+
+def test_words_that_are_read_alike_are_open_on_any_connection_however_they_came_there(
+    asking: Approving,
+) -> None:
+    asking.world.server.psql(DUE_ROWS, database=asking.world.database)
+    asking.policy(deletes_need(whileWaiting="FailFast"))
+    with asking.connect() as client, psycopg.ClientCursor(client) as cursor:
+        cursor.execute("SET DateStyle = 'ISO, DMY'")
+        with pytest.raises(psycopg.Error):
+            cursor.execute(DUE.encode())
+    asking.vote(asking.asked().name, "alice", "managers")
+    with asking.connect() as client, psycopg.ClientCursor(client) as cursor:
+        for text in ("SET TimeZone = 'Asia/Tokyo'", "RESET TimeZone", "SET DateStyle = 'ISO, DMY'"):
+            cursor.execute(text.encode())
+        assert cursor.execute(DUE.encode()).rowcount == 31
 
 
 @pytest.mark.parametrize("sent", [("DELETE FROM big WHERE id = 20",), ("DELETE FROM big WHERE id = %s", 20)])

@@ -1,7 +1,8 @@
 """The digest of an operation: what an approval opens, and nothing else.
 
 It covers the canonical statement, its parameters, the objects as resolved, and in whose session it
-runs: Connection, database, user asked for, identity. The deciding rule has its own hash beside it.
+runs: Connection, database, user asked for, identity, and by which of its settings words are read. The
+deciding rule has its own hash beside it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def _digest(session: Session, operation: Operation, statement: list[object]) -> 
             [access.verb.value, access.kind.value, access.action, list(access.path)]
             for access in set(operation.accesses)
         ),
+        "circumstances": list(operation.circumstances),
         "objects": sorted(set(operation.objects)),
         "resources": sorted(
             [list(resource.path), list(resource.members)] for resource in set(operation.resources)

@@ -474,6 +474,7 @@ class PostgresMachine:
         around = self._around
         phase.forget()
         self._credential = None
+        state.report(phase.settings)
         self._session, self._upkeep = state, upkeep
         self._bench = Bench(state, self._tools)
         memory = Memory(around.decisions, state, upkeep, around.dialect)

@@ -129,7 +129,7 @@ class KnownParse:
     rewritten: Rewritten
     known: Known
 
-    def made(self, book: Book) -> Prepared:
+    def made(self, book: Book, reading: tuple[str, ...]) -> Prepared:
         """The statement as the server has it then. Where it is not run by its standing verdict it is read
         again first (its epoch is nobody's): its tree is not kept."""
         return Prepared(
@@ -139,6 +139,7 @@ class KnownParse:
             self.obligations,
             self.rewritten,
             known=self.known,
+            reading=reading,
             book=book,
         )
 

@@ -8,7 +8,7 @@ and the client reads our error at its place in the order of answers.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -65,6 +65,18 @@ _OWN_MATTERS = frozenset(
 )
 """What such a statement changes concerns its own session alone."""
 
+_SETS = frozenset(
+    {
+        EffectKind.SET,
+        EffectKind.RESET,
+        EffectKind.DISCARD,
+        EffectKind.EXECUTE,
+        # What was set in a transaction is as it was before behind it, or behind a part of it.
+        EffectKind.COMMIT,
+        EffectKind.ROLLBACK,
+        EffectKind.SAVEPOINT,
+    }
+)
 _LEAVES_NOTHING = frozenset({EffectKind.NONE, EffectKind.CATALOG})
 _FOR_THE_SESSION = frozenset({"LISTEN", "UNLISTEN", "LOAD", "LOCK TABLE", "SHOW"})
 _TEMPORARY = ("pg_temp",)
@@ -90,6 +102,19 @@ class Turned(Exception):
     def __init__(self, words: bytes) -> None:
         super().__init__("refused")
         self.words = words
+
+
+def may_read_otherwise(statement: Statement) -> bool:
+    """Whether it may change a setting by which later statements are read, or the role they run in."""
+    effect = statement.effect
+    kinds = {effect.kind} if effect.inner is None else {effect.kind, effect.inner.effect.kind}
+    calls = any(access.kind is AccessKind.FUNCTION for access in statement.operation.accesses)
+    return calls or not kinds.isdisjoint(_SETS)
+
+
+def _when_parsed(parsed: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
+    """What was prepared keeps the constants that it was read with."""
+    return tuple(f"parsed {one}" for one in parsed) if parsed not in ((), now) else ()
 
 
 def as_of(operation: Operation, in_block: bool) -> Operation:
@@ -332,14 +357,16 @@ class Desk:
         subject: Prepared | None,
         in_block: bool | None = None,
         beside: str = "",
+        before: Iterable[Statement] = (),
+        parsed: tuple[str, ...] = (),
     ) -> Operation:
         """What is judged: the statement, and what it runs. `in_block`: whether a transaction block will be
-        open, where that hangs on what has not been sent yet. `beside`: why it does not stand alone."""
+        open, where that hangs on what has not been sent yet. `beside`: why it does not stand alone. `before`:
+        what will have run that has not been sent yet. `parsed`: by what it was read, if it was prepared."""
         in_block = self.state.in_block if in_block is None else in_block
         own = as_of(statement.operation, in_block)
         why = beside or tied(statement, subject is not None, in_block)
-        if why:
-            own = replace(own, tied=why)
+        own = replace(own, tied=why or own.tied, circumstances=self._circumstances(before, parsed))
         if subject is None or subject.statement is None:
             return own
         inner = as_of(subject.statement.operation, in_block)
@@ -352,7 +379,13 @@ class Desk:
             objects=inner.objects + own.objects,
             template="",
             tied=own.tied,
+            circumstances=(*own.circumstances, *_when_parsed(subject.reading, self.state.reading)),
         )
+
+    def _circumstances(self, before: Iterable[Statement], parsed: tuple[str, ...]) -> tuple[str, ...]:
+        reading, role = self.state.reading, self.upkeep.role
+        behind = [f"behind={one.text}" for one in before if may_read_otherwise(one)]
+        return (*reading, *behind, *([f"role={role}"] if role else ()), *_when_parsed(parsed, reading))
 
     def changes(self, statement: Statement, permitted: Permitted, rewritten: Rewritten) -> list[Change]:
         """Enters what the statement, sent as `rewritten`, does to names."""
@@ -384,6 +417,7 @@ class Desk:
             rewritten=rewritten,
             epoch=repr(self.ground[1:]),
             carrier=carrier,
+            reading=self.state.reading,
         )
 
     def _dropped(self, table: dict[str, Any], name: str | None) -> list[Change]:
@@ -447,6 +481,8 @@ class Desk:
         """The statement is being sent: what it may change is no longer known."""
         effect = statement.effect
         self.state.acted = True
+        if may_read_otherwise(statement):
+            self.state.may_read_otherwise(statement.text)
         self.state.in_block = effect.in_transaction(self.state.in_block)
         self.state.revived = self.state.revived or effect.ends_failure
         inner = effect.inner.effect if effect.inner is not None else None

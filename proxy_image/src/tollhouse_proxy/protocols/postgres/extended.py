@@ -142,6 +142,7 @@ class ParseTask(_Task):
             obligations=obligations,
             rewritten=rewritten,
             epoch=repr(desk.ground[1:]),
+            reading=desk.state.reading,
         )
         back = statement.start
         message = self._message
@@ -251,7 +252,9 @@ class ExecuteTask(_Task):
             desk.renewed(prepared)
             assert prepared.statement is not None
             self._subject = desk.subject(prepared.statement)
-            operation = desk.operation(prepared.statement, self._subject, beside=self._beside())
+            operation = desk.operation(
+                prepared.statement, self._subject, beside=self._beside(), parsed=prepared.reading
+            )
             self._operation = self._bound(portal, operation)
             self._ground = desk.ground[1:]
         desk.stand_on(self._ground)

@@ -161,7 +161,7 @@ class Lane:
         book = self._book
         if found.parse:
             made: KnownParse | None = book.parses.get(found.parse)
-            return None if made is None else made.made(book)
+            return None if made is None else made.made(book, self._state.reading)
         prepared = self._state.names.prepared(found.statement)
         return prepared if prepared is not None and prepared.book is book else None
 

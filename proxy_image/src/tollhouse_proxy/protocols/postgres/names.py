@@ -29,6 +29,7 @@ class Prepared:
     newer than `rewritten`. `permitted` is the last verdict, kept while it can be used again
     (inside or outside of a transaction block, as it was given);
     `wanted` what another decision than the first asked for.
+    `reading` is by what the server read its constants (`SessionState.reading`).
     `parse` is the Parse it came in, where that named nothing and went on as it was; `known` is the standing
     verdict on it, in the `book` of the ground that was given on.
     """
@@ -46,6 +47,7 @@ class Prepared:
     permitted_in_block: bool = False
     parse: bytes = b""
     known: Known | None = None
+    reading: tuple[str, ...] = ()
     book: Book | None = None
 
 

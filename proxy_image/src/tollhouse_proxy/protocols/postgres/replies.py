@@ -260,6 +260,8 @@ class Replies:
         self._state.status = status
         self._state.in_block = status != "I"
         self._state.revived = False
+        if not self._ledger:
+            self._state.all_reported()
         for entry in self._ledger.entries:
             for run in entry.runs:
                 self._state.in_block = run.effect.in_transaction(self._state.in_block)
@@ -380,6 +382,7 @@ class Replies:
             raise BackendBroke(f"{said.name} became {said.value!r}, which changes what statements mean")
         if said.name in {"session_authorization", "is_superuser", "search_path"}:
             self._state.dirty = True
+        self._state.report({said.name: said.value})
         if self._state.aside:
             return SWALLOW
         return setting_told(said, self._state.content if wanted is None else None)

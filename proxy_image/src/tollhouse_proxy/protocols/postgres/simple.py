@@ -225,7 +225,11 @@ class SimpleQuery:
             if not desk.bench.waiting:
                 self._subject = desk.subject(statement)
             operation = desk.operation(
-                statement, self._subject, self._in_block, _AMONG if len(statements) > 1 else ""
+                statement,
+                self._subject,
+                self._in_block,
+                _AMONG if len(statements) > 1 else "",
+                statements[: len(self._judged)],
             )
             verdict = desk.verdict(
                 statement, operation, Question(statement.text), self._not_alone(statements)

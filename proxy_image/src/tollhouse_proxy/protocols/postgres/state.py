@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tollhouse_proxy.exchange import Outbox
@@ -11,6 +12,10 @@ from tollhouse_proxy.protocols.postgres.content import Scanner
 from tollhouse_proxy.protocols.postgres.ledger import Kind, Ledger, Owed, Run
 from tollhouse_proxy.protocols.postgres.names import Names
 from tollhouse_proxy.protocols.postgres.wire.frontend import FLUSH_MESSAGE, SYNC_MESSAGE
+
+READ_BY = frozenset({"DateStyle", "IntervalStyle", "TimeZone"})
+"""Settings by which the server reads constants, and which it reports (protocol documentation, "Asynchronous
+Operations") before it is ready for the next query."""
 
 
 def _nobody() -> None: ...
@@ -36,6 +41,9 @@ class SessionState:
     in_block: a transaction block is open where the next statement will run, if what was sent succeeds.
     acted: a statement was sent that the next Sync will commit.
     aside: the session serves one operation of another's client: what it says of itself is for nobody.
+    reading: the two that follow, together: by what the server reads the words of the next statement.
+    reported: what the server said last of the settings that dates and times are read by (READ_BY).
+    unreported: stands for the statements, in their order, that may have changed one of them since.
     content: what the content masks last in force look for, for what the backend says besides rows.
     """
 
@@ -61,9 +69,32 @@ class SessionState:
     revived: bool = False
     acted: bool = False
     aside: bool = False
+    reading: tuple[str, ...] = ()
+    reported: dict[str, str] = field(default_factory=dict)
+    unreported: str = ""
     content: Scanner | None = None
     suspended: dict[int, Run] = field(default_factory=dict)
     """Operations whose portal may be run on: number -> what came so far."""
+
+    def report(self, settings: Mapping[str, str]) -> None:
+        """The server says how it reads dates and times."""
+        self.reported.update({name: value for name, value in settings.items() if name in READ_BY})
+        self._read_on()
+
+    def all_reported(self) -> None:
+        """The server has said whatever there was to say."""
+        if self.unreported:
+            self.unreported = ""
+            self._read_on()
+
+    def may_read_otherwise(self, text: str) -> None:
+        """What is being sent may change how later statements are read."""
+        self.unreported = hashlib.sha256(f"{self.unreported} {text}".encode()).hexdigest()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        said = tuple(f"{name}={value}" for name, value in sorted(self.reported.items()))
+        self.reading = (*said, f"after={self.unreported}") if self.unreported else said
 
     @property
     def quiet(self) -> bool:

@@ -140,6 +140,14 @@ class Upkeep:
         self._not_before = self._clock.monotonic()
 
     @property
+    def role(self) -> str:
+        """The role statements run in, where it is another than the one that has logged in."""
+        if self._signs is None:
+            return ""
+        _, current, logged_in, *_ = (*self._signs.session, "", "", "")
+        return "" if current == logged_in else current or ""
+
+    @property
     def settled(self) -> bool:
         """Whether what is known holds until a second is over or another session moves the catalog; what a
         path that nobody has confirmed, or an open transaction of this session, makes of it does not."""

@@ -225,7 +225,8 @@ def test_an_approval_passes_on_a_new_connection_of_the_same_identity(asking: App
 DUE = "DELETE FROM due WHERE day < '01/02/2026'"
 DUE_ROWS = """
 CREATE TABLE due AS SELECT DATE '2026-01-01' + n AS day FROM generate_series(0, 50) AS n;
-GRANT ALL ON due TO pg_monitor
+GRANT ALL ON due TO pg_monitor;
+CREATE FUNCTION shift() RETURNS text LANGUAGE sql AS $$SELECT set_config('DateStyle', 'ISO, DMY', false)$$
 """
 """Under MDY one of them is before that day, under DMY 31."""
 
@@ -241,6 +242,8 @@ GRANT ALL ON due TO pg_monitor
         ["SET IntervalStyle = 'sql_standard'", DUE],
         ["BEGIN", "SET LOCAL DateStyle = 'ISO, DMY'", DUE],
         ["SET ROLE pg_monitor", DUE],
+        ["SELECT shift()", DUE],
+        [f"SELECT shift(); {DUE}"],
     ],
     ids=lambda texts: "; ".join(texts)[:40],
 )
@@ -268,11 +271,28 @@ def test_nor_a_statement_that_was_prepared_while_they_were_read_otherwise(asking
     nothing_was_due(asking)
 
 
+def test_nor_in_a_pipeline_where_the_server_has_not_told_of_it_yet(asking: Approving) -> None:
+    due_is_approved(asking)
+    with asking.connect() as client:
+        with pytest.raises(psycopg.Error) as pending:
+            at_once(client, "SET DateStyle = 'ISO, DMY'", DUE)
+        assert pending.value.sqlstate == "TH001", pending.value
+    nothing_was_due(asking)
+
+
+def at_once(client: psycopg.Connection[Any], *texts: str) -> None:
+    """Without a Sync in between."""
+    with client.pipeline():
+        for text in texts:
+            client.execute(text.encode())
+
+
 def due_is_approved(asking: Approving) -> None:
     """Under MDY, as the server reads it unless it is told otherwise."""
     asking.world.server.psql(DUE_ROWS, database=asking.world.database)
     roles = {"name": "roles", "allow": {"sql": {"commands": ["SET ROLE"]}}}
-    asking.policy(roles, deletes_need(whileWaiting="FailFast"))
+    functions = {"name": "functions", "allow": {"sql": {"functions": ["shift"]}}}
+    asking.policy(roles, functions, deletes_need(whileWaiting="FailFast"))
     with asking.connect() as client, pytest.raises(psycopg.Error):
         client.execute(DUE.encode())
     asking.vote(asking.asked().name, "alice", "managers")

@@ -6,6 +6,7 @@ from kit.judging import APPROVE, READ, judge
 from kit.policies import bundle_of, command, table
 from tollhouse_core.decision import Deny
 from tollhouse_core.operation import Access, AccessKind, Verb
+from tollhouse_core.policy.wording import listed, printable
 
 
 def test_of_two_denies_the_first_by_name_is_the_one_told() -> None:
@@ -69,3 +70,19 @@ def test_every_decision_names_the_revision() -> None:
     bundle = bundle_of(READ, APPROVE)
     for access in (table("Select", "orders"), table("Select", "x"), table("Delete", "orders")):
         assert judge(bundle, access).revision == bundle.revision
+
+
+def test_words_of_a_client_are_shown_so_that_they_cannot_lie() -> None:
+    assert printable("orders") == "orders"
+    assert printable("\u202eorders\n") == "\\u{202e}orders\\u{a}"
+    assert printable("aé", 20) == "a\\u{e9}"
+    assert printable("abcdef", 4) == "abcd... (2 more)"
+    assert printable("abcd", 4) == "abcd"
+
+
+def test_of_a_list_that_is_too_long_the_first_are_shown_and_the_rest_counted() -> None:
+    assert listed(["a", "b"], 10) == "a; b"
+    assert listed(["abc", "def", "g"], 8) == "abc; and 2 more"
+    assert listed(["abc", "d"], 8) == "abc; d"
+    assert listed(["abcdefghij", "k"], 8) == "abcde...; and 1 more"
+    assert listed([], 8) == ""

@@ -242,6 +242,7 @@ CREATE FUNCTION shift() RETURNS text LANGUAGE sql AS $$SELECT set_config('DateSt
         ["SET IntervalStyle = 'sql_standard'", DUE],
         ["BEGIN", "SET LOCAL DateStyle = 'ISO, DMY'", DUE],
         ["SET ROLE pg_monitor", DUE],
+        ["SET SESSION AUTHORIZATION pg_monitor", DUE],
         ["SELECT shift()", DUE],
         [f"SELECT shift(); {DUE}"],
     ],
@@ -290,7 +291,7 @@ def at_once(client: psycopg.Connection[Any], *texts: str) -> None:
 def due_is_approved(asking: Approving) -> None:
     """Under MDY, as the server reads it unless it is told otherwise."""
     asking.world.server.psql(DUE_ROWS, database=asking.world.database)
-    roles = {"name": "roles", "allow": {"sql": {"commands": ["SET ROLE"]}}}
+    roles = {"name": "roles", "allow": {"sql": {"commands": ["SET ROLE", "SET SESSION AUTHORIZATION"]}}}
     functions = {"name": "functions", "allow": {"sql": {"functions": ["shift"]}}}
     asking.policy(roles, functions, deletes_need(whileWaiting="FailFast"))
     with asking.connect() as client, pytest.raises(psycopg.Error):

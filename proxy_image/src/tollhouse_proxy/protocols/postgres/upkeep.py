@@ -144,8 +144,8 @@ class Upkeep:
         """The role statements run in, where it is another than the one that has logged in."""
         if self._signs is None:
             return ""
-        _, current, logged_in, *_ = (*self._signs.session, "", "", "")
-        return "" if current == logged_in else current or ""
+        _, current, *_ = (*self._signs.session, "", "")
+        return "" if current == self.settings.user else current or ""
 
     @property
     def settled(self) -> bool:

@@ -92,6 +92,12 @@ def test_own_patterns_are_found_beside_the_others_and_in_every_format(twins: Twi
     assert masked(twins, row(pack("!q", 5)), (Way.INTEGER_BINARY,), number) is None
 
 
+def test_own_patterns_take_bytes_that_are_no_text_for_one_with_something_in_their_place(twins: Twins) -> None:
+    own = Detector(pattern="[^$]é")
+    broken = b"0-\xc3\xc3\xa9"
+    assert masked(twins, row(broken, b"plain"), (Way.OPAQUE,) * 2, own) == row(None, b"plain")
+
+
 def test_lines_of_a_copy_are_texts(twins: Twins) -> None:
     data = line(b"1\tplain\n") + line(b"2\ta@b.co\n") + line(b"3\t\\N\n")
     assert masked(twins, data, None) == line(b"1\tplain\n") + line(b"2\t[x]\n") + line(b"3\t\\N\n")

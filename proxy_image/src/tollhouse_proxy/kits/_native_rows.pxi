@@ -224,6 +224,8 @@ cdef class _Masker:
                 return ASK
             found = _examine(value, size, self.detectors, True, True, finds)
             return ASK if found == FOUND else found
+        if way == OPAQUE and self.own and not _is_ascii(value, size):
+            return ASK  # no text: an own pattern takes it for one, with something in place of what is none
         if way == OPAQUE:
             found = _examine(value, size, self.detectors, False, False, finds)
             return ASK if found == FOUND and not (self.knows and _is_ascii(value, size)) else found

@@ -106,6 +106,13 @@ class Operation:
     uncounted: str = ""
     circumstances: tuple[str, ...] = ()
 
+    def says_what(self, other: Operation) -> bool:
+        """Whether it is the same as the other, but for how and in which session it was asked for."""
+        mine, theirs = (
+            (one.action, one.canonical or one.text, one.accesses, one.parameters) for one in (self, other)
+        )
+        return mine == theirs
+
     @property
     def writes_rows(self) -> bool:
         """Whether it makes, changes or removes rows."""

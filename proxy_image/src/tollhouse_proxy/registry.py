@@ -101,7 +101,7 @@ def _postgres_explained(foundation: Foundation) -> Explained:
         return statements
 
     def rewritten(operation: Operation, obligations: Obligations) -> str:
-        statement = next((one for one in seen if one.operation is operation), None)
+        statement = next((one for one in seen if one.operation.says_what(operation)), None)
         if statement is None:
             return operation.text
         try:

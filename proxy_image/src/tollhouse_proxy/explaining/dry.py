@@ -63,8 +63,12 @@ class DryGate:
 
     def judge_rest(self, operations: Iterable[Operation]) -> None:
         """Judges what a refusal of the first of several statements kept from being judged."""
+        judged = [done.operation for done in self.judged]
         for operation in operations:
-            if self._judge and not any(done.operation is operation for done in self.judged):
+            found = next((at for at, one in enumerate(judged) if one.says_what(operation)), None)
+            if found is not None:
+                del judged[found]
+            elif self._judge:
                 self._judge.decide(operation)
 
     def refused(self, address: str, reason: str, identity: Identity | None = None) -> None:
